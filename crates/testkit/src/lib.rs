@@ -1,1 +1,7 @@
-//! x
+//! Real servers as fixtures for certfleet's tests and its demonstration.
+//!
+//! Each fixture starts a server from a Debian package on free loopback ports, waits until it
+//! answers, and stops its own process by pid when dropped. A package that is not installed is a
+//! failure that names it, never a test passed over.
+
+pub mod process;

@@ -1,0 +1,1 @@
+//! What every implementation of the seams must do, as one suite of tests.

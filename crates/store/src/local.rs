@@ -1,0 +1,1 @@
+//! Implementations for one node alone: in memory, and in files.
