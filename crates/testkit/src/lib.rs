@@ -12,3 +12,4 @@ pub mod load;
 pub mod metrics;
 pub mod node;
 pub mod process;
+pub mod redis;
