@@ -12,4 +12,7 @@ pub mod load;
 pub mod metrics;
 pub mod node;
 pub mod process;
+pub mod pubsub;
 pub mod redis;
+pub mod secrets;
+pub mod watch;
