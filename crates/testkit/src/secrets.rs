@@ -132,9 +132,7 @@ fn forms(secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
             let whole = bytes.len() / 3 * 4;
             forms.push((
                 "base64",
-                text[if before == 0 { 0 } else { 4 }..whole]
-                    .as_bytes()
-                    .to_vec(),
+                text.as_bytes()[if before == 0 { 0 } else { 4 }..whole].to_vec(),
             ));
         }
     }

@@ -20,6 +20,9 @@ const BLOCK: Duration = Duration::from_millis(500);
 /// How many events one look takes at the most.
 const MOST: usize = 500;
 
+/// An entry of a stream: its id, then names and values in turn.
+type Entry = (String, Vec<String>);
+
 /// A reader of the stream, at a place in it.
 #[derive(Debug)]
 pub struct Watch {
@@ -100,7 +103,7 @@ impl Watch {
             "--json", "XREAD", "BLOCK", &block, "COUNT", &most, "STREAMS", &self.key, &self.last,
         ];
         let text = redis.cli(&command).await?;
-        let streams: Option<BTreeMap<String, Vec<(String, Vec<String>)>>> =
+        let streams: Option<BTreeMap<String, Vec<Entry>>> =
             serde_json::from_str(&text).with_context(|| format!("no stream: {text}"))?;
         for (id, fields) in streams.unwrap_or_default().into_values().flatten() {
             self.read
