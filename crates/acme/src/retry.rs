@@ -27,7 +27,7 @@ pub(crate) enum Repeat {
 
 /// The tries of one step.
 ///
-/// ```ignore
+/// ```text
 /// let mut tries = Tries::new(Repeat::Safe);
 /// let value = loop {
 ///     match step().await {
