@@ -11,6 +11,7 @@ pub mod latency;
 pub mod load;
 pub mod metrics;
 pub mod node;
+pub mod pebble;
 pub mod process;
 pub mod pubsub;
 pub mod redis;
