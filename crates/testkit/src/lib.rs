@@ -4,4 +4,5 @@
 //! answers, and stops its own process by pid when dropped. A package that is not installed is a
 //! failure that names it, never a test passed over.
 
+pub mod nginx;
 pub mod process;
