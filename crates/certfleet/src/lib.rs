@@ -1,1 +1,4 @@
-//! x
+//! TLS certificates for a fleet of servers.
+
+pub mod config;
+pub mod settings;
