@@ -5,3 +5,4 @@
 //! failure that names it, never a test passed over.
 
 pub mod process;
+pub mod redis;
