@@ -74,7 +74,7 @@ impl Running {
     pub async fn listener(&self) -> Result<HttpsListener, FleetError> {
         let socket = listen(self.https_addr, "CERTFLEET_HTTPS_ADDR").await?;
         let stats = self.handle.handshakes();
-        Ok(HttpsListener(Listener::new(socket, self.server_config(), Limits::default(), stats)))
+        Ok(HttpsListener(Listener::new(socket, self.server_config(), Limits::default()).with_stats(stats)))
     }
 
     /// Serves `router` over HTTPS until `shutdown` is ready, then stops in order.

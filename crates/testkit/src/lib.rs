@@ -4,5 +4,12 @@
 //! answers, and stops its own process by pid when dropped. A package that is not installed is a
 //! failure that names it, never a test passed over.
 
+pub mod client;
+pub mod haproxy;
+pub mod http;
+pub mod latency;
+pub mod load;
+pub mod metrics;
+pub mod node;
 pub mod process;
 pub mod redis;

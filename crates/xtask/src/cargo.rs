@@ -1,0 +1,64 @@
+//! A command that says what it runs and fails when it fails.
+
+use std::{ffi::OsStr, process::Command};
+
+use anyhow::{Context, Result, bail};
+
+/// One run of a program, with this process's own terminal.
+pub(crate) struct Run(Command);
+
+/// A run of the cargo that runs this task.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells by CARGO which cargo it is"
+)]
+pub(crate) fn cargo<const N: usize>(args: [&str; N]) -> Run {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    program(&cargo).args(args)
+}
+
+/// A run of `name`.
+pub(crate) fn program(name: &str) -> Run {
+    Run(Command::new(name))
+}
+
+impl Run {
+    /// With further arguments.
+    pub(crate) fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.0.args(args);
+        self
+    }
+
+    /// With an environment variable.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.0.env(name, value);
+        self
+    }
+
+    /// Runs it, after a line that says so; an error if it does not succeed.
+    pub(crate) fn run(mut self) -> Result<()> {
+        let line = self.line();
+        eprintln!("xtask: {line}");
+        let status = self
+            .0
+            .status()
+            .with_context(|| format!("cannot run {line}"))?;
+        if !status.success() {
+            bail!("{line}: {status}");
+        }
+        Ok(())
+    }
+
+    /// Whether it succeeds; what it prints goes nowhere.
+    pub(crate) fn succeeds(mut self) -> bool {
+        self.0.output().is_ok_and(|output| output.status.success())
+    }
+
+    fn line(&self) -> String {
+        let words = std::iter::once(self.0.get_program()).chain(self.0.get_args());
+        words
+            .map(|word| word.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}

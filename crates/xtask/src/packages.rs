@@ -1,0 +1,81 @@
+//! The Debian packages whose programs the tests and the demo run.
+//!
+//! They are installed where the rights are there; where not, they are named and the task ends.
+//! A test is never passed over because a program is missing.
+
+use std::{env, path::Path};
+
+use anyhow::{Result, bail};
+
+use crate::cargo::program;
+
+/// A program, and the package that brings it (Debian 12 and later).
+const PROGRAMS: [(&str, &str); 6] = [
+    ("redis-server", "redis-server"),
+    ("redis-cli", "redis-tools"),
+    ("haproxy", "haproxy"),
+    ("pebble", "pebble"),
+    ("pebble-challtestsrv", "pebble"),
+    ("openssl", "openssl"),
+];
+
+/// Installs what is missing.
+pub(crate) fn install() -> Result<()> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !Path::new("/usr/bin/apt-get").exists() {
+        bail!("missing programs; on Debian 12 or later these packages bring them: {list}");
+    }
+    let apt: &[&str] = if program("sh").args(["-c", "test $(id -u) = 0"]).succeeds() {
+        &["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+    } else if program("sudo").args(["-n", "true"]).succeeds() {
+        &[
+            "sudo",
+            "-n",
+            "env",
+            "DEBIAN_FRONTEND=noninteractive",
+            "apt-get",
+        ]
+    } else {
+        bail!("missing Debian packages; install them by: sudo apt-get install {list}");
+    };
+    let apt = |args: &[&str]| program(apt[0]).args(&apt[1..]).args(args).run();
+    apt(&["update", "-q"])?;
+    apt(&[
+        &["install", "-q", "-y", "--no-install-recommends"],
+        missing.as_slice(),
+    ]
+    .concat())?;
+    match self::missing().as_slice() {
+        [] => Ok(()),
+        still => bail!(
+            "apt-get succeeded, and these are missing still: {}",
+            still.join(" ")
+        ),
+    }
+}
+
+fn missing() -> Vec<&'static str> {
+    let mut packages: Vec<_> = PROGRAMS
+        .iter()
+        .filter(|(name, _)| !found(name))
+        .map(|(_, package)| *package)
+        .collect();
+    packages.dedup();
+    packages
+}
+
+/// Whether a program is on the path, or where Debian keeps programs for root.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "PATH is the environment's by nature"
+)]
+fn found(name: &str) -> bool {
+    let path = env::var("PATH").unwrap_or_default();
+    env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .any(|dir| dir.join(name).is_file())
+}
