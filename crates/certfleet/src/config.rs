@@ -4,17 +4,14 @@
 //! and file is the business of [`settings`](crate::settings); nothing here touches either. What is
 //! secret (the Redis URL, the master keys) shows itself neither in `Debug` nor in `Display`.
 
-mod directory;
 mod redis_url;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use certfleet_acme::AcmeConfig;
 use certfleet_core::{FleetName, KeyRing, NameSet, NodeId};
 
-pub use self::{
-    directory::{Directory, DirectoryError},
-    redis_url::{RedisUrl, RedisUrlError},
-};
+pub use self::redis_url::{RedisUrl, RedisUrlError};
 
 /// Everything a node of a fleet needs to know.
 #[derive(Clone, Debug)]
@@ -25,7 +22,8 @@ pub struct Config {
     pub node: NodeId,
     /// Where the fleet's state is kept.
     pub backend: BackendConfig,
-    /// The certificates the fleet wants: one for each set of names, no set twice.
+    /// The certificates the fleet wants: at least one, and one for each set of names. The first is
+    /// for clients that ask for no name or an unknown one.
     pub certificates: Vec<NameSet>,
     /// Who issues them.
     pub issuer: IssuerConfig,
@@ -35,9 +33,11 @@ pub struct Config {
     pub http_addr: SocketAddr,
     /// Where HTTPS is served.
     pub https_addr: SocketAddr,
+    /// The port that clients reach HTTPS on, for redirects: a balancer's, perhaps not this node's.
+    pub public_https_port: u16,
     /// Where metrics and health are served, in plain HTTP.
     pub admin_addr: SocketAddr,
-    /// A folder of this node's own: with Redis for its sealed snapshot, else for the store itself.
+    /// A folder of this node's own: with Redis for its sealed snapshot, else for the store too.
     pub data_dir: Option<PathBuf>,
     /// How long a lease lasts that is not extended.
     pub lease_ttl: Duration,
@@ -57,26 +57,21 @@ pub enum BackendConfig {
         /// Where Redis is, and how to log in there.
         url: RedisUrl,
     },
-    /// In this node's own data folder: a fleet of one.
-    Local,
+    /// In files of this node: a fleet of one.
+    Local {
+        /// The folder they are in.
+        data_dir: PathBuf,
+    },
 }
 
 /// Who issues certificates.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum IssuerConfig {
     /// A CA that speaks ACME (RFC 8555).
     Acme(AcmeConfig),
     /// The CA within certfleet, for development: no browser trusts it unless told to.
-    BuiltIn,
-}
-
-/// How to reach a CA that speaks ACME.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AcmeConfig {
-    /// Its directory (RFC 8555 section 7.1.1).
-    pub directory: Directory,
-    /// A PEM file with further roots to trust when speaking to it, for private CAs.
-    pub ca_file: Option<PathBuf>,
-    /// The mail address the CA may write to.
-    pub contact: Option<String>,
+    BuiltIn {
+        /// The folder its root is in.
+        dir: PathBuf,
+    },
 }

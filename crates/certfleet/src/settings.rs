@@ -28,9 +28,11 @@ pub use self::{
 use crate::config::Config;
 
 /// The settings that are set.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Settings {
     values: BTreeMap<&'static str, Value>,
+    /// The first thing that was set wrongly in code; told when the configuration is asked for.
+    fault: Option<SettingsError>,
     /// The host's name, which a node goes by if it is not given another.
     host: Option<String>,
 }
@@ -62,15 +64,16 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let mut settings = Self {
             values: BTreeMap::new(),
+            fault: None,
             host,
         };
         // In order, so that of several errors the same one is told each time.
         for (name, value) in variables.into_iter().collect::<BTreeMap<_, _>>() {
             let Some(key) = key_of(&name) else { continue };
-            if Setting::by_key(&key).is_none() && service_link::is_one(&key, &value) {
+            if service_link::is_one(&key, &value) {
                 continue;
             }
-            settings.set(&key, value.to_str(), &Origin::Environment)?;
+            settings.add(&key, value.to_str(), Origin::Environment)?;
         }
         Ok(settings)
     }
@@ -98,19 +101,30 @@ impl Settings {
                     wanted: format!("{} or --config", known::CONFIG.variable()),
                 });
             }
-            self.set(&key, Some(&text), &origin)?;
+            self.add(&key, Some(&text), origin.clone())?;
         }
         Ok(self)
     }
 
-    fn set(&mut self, key: &str, text: Option<&str>, origin: &Origin) -> Result<(), SettingsError> {
+    /// Sets a setting in code, over whatever it was set to; `method` is what messages name. What
+    /// is wrong with it is told by [`Self::config`].
+    pub(crate) fn set(&mut self, key: &str, text: impl Into<String>, method: &'static str) {
+        let text = Zeroizing::new(text.into());
+        self.values.remove(key);
+        if let Err(error) = self.add(key, Some(&text), Origin::Code(method)) {
+            self.fault.get_or_insert(error);
+        }
+    }
+
+    /// Adds a value for a setting that has none yet.
+    fn add(&mut self, key: &str, text: Option<&str>, origin: Origin) -> Result<(), SettingsError> {
         let Some(setting) = Setting::by_key(key) else {
             let nearest = Setting::nearest(key);
             return Err(SettingsError::Unknown {
                 place: origin.place(key),
                 nearest: match origin {
                     Origin::Environment => nearest.variable(),
-                    Origin::File(_) => nearest.key.to_owned(),
+                    Origin::File(_) | Origin::Code(_) => nearest.key.to_owned(),
                 },
             });
         };
@@ -129,7 +143,7 @@ impl Settings {
         self.values.entry(setting.key).or_insert_with(|| Value {
             setting,
             text: Zeroizing::new(text.to_owned()),
-            origin: origin.clone(),
+            origin,
         });
         Ok(())
     }
@@ -146,8 +160,7 @@ impl Settings {
     /// Where a setting was set, if it was.
     #[must_use]
     pub fn place(&self, setting: &Setting) -> Option<Place> {
-        let value = self.values.get(setting.key)?;
-        Some(value.origin.place(setting.key))
+        self.values.get(setting.key).map(Value::place)
     }
 
     /// What a setting is set to, in a form that may be shown to anyone.
@@ -165,7 +178,21 @@ impl Settings {
     /// # Errors
     /// The first setting that is not good, in the order of [`known::ALL`].
     pub fn config(&self) -> Result<Config, SettingsError> {
-        read::config(self)
+        match &self.fault {
+            Some(fault) => Err(fault.clone()),
+            None => read::config(self),
+        }
+    }
+}
+
+/// Nothing is set; the host's name is known.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            values: BTreeMap::new(),
+            fault: None,
+            host: host_name(),
+        }
     }
 }
 
@@ -185,6 +212,12 @@ fn host_name() -> Option<String> {
         .find(|name| !name.is_empty())
 }
 
+impl Value {
+    fn place(&self) -> Place {
+        self.origin.place(self.setting.key)
+    }
+}
+
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = if self.setting.secret {
@@ -192,7 +225,7 @@ impl fmt::Debug for Value {
         } else {
             self.text.as_str()
         };
-        write!(f, "{text:?} from {}", self.origin.place(self.setting.key))
+        write!(f, "{text:?} from {}", self.place())
     }
 }
 
@@ -278,6 +311,26 @@ mod tests {
         assert_eq!(
             file("config", "d.toml"),
             "c.toml, key config: a file names another file; wanted: CERTFLEET_CONFIG or --config"
+        );
+    }
+
+    #[test]
+    fn what_is_set_wrongly_in_code_is_told_in_the_end() {
+        let line = |key, text, method| {
+            let mut settings = Settings::default();
+            settings.set("fleet", "first", "Fleet::builder().fleet");
+            settings.set(key, text, method);
+            settings.config().unwrap_err().to_string()
+        };
+        assert_eq!(
+            line("fleet", "Prod", "Fleet::builder().fleet"),
+            "Fleet::builder().fleet: found \"Prod\"; wanted: 1 to 63 of the characters a-z 0-9 -, \
+             such as prod-eu"
+        );
+        assert_eq!(
+            line("lease_tll", "1s", "Fleet::builder().setting"),
+            "Fleet::builder().setting(\"lease_tll\") is not a setting of certfleet; the nearest \
+             is lease_ttl"
         );
     }
 

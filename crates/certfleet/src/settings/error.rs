@@ -14,6 +14,8 @@ pub enum Origin {
     Environment,
     /// In the file of this name.
     File(String),
+    /// In code, by the method of this name.
+    Code(&'static str),
 }
 
 impl Origin {
@@ -34,12 +36,14 @@ pub struct Place {
     key: String,
 }
 
-/// `environment variable CERTFLEET_KEY` or `certfleet.toml, key key`.
+/// `environment variable CERTFLEET_KEY`, `certfleet.toml, key key`, or the method's name.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
             Origin::Environment => write!(f, "environment variable {}", variable(&self.key)),
             Origin::File(name) => write!(f, "{name}, key {}", self.key.escape_debug()),
+            Origin::Code(method) if method.ends_with(&self.key) => f.write_str(method),
+            Origin::Code(method) => write!(f, "{method}({:?})", self.key),
         }
     }
 }

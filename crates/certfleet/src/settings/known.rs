@@ -100,6 +100,8 @@ settings! {
         "an IP address with a port", "[::]:80", Some("0.0.0.0:80");
     HTTPS_ADDR: "https_addr", "where HTTPS is served",
         "an IP address with a port", "[::]:443", Some("0.0.0.0:443");
+    PUBLIC_HTTPS_PORT: "public_https_port", "the port that clients reach HTTPS on, for redirects",
+        "a port from 1 to 65535", "8443", Some("443");
     ADMIN_ADDR: "admin_addr", "where metrics and health are served",
         "an IP address with a port", "0.0.0.0:9180", Some("127.0.0.1:9180");
     DATA_DIR: "data_dir", "this node's own folder: with Redis for a sealed snapshot to start from, else for the store itself",

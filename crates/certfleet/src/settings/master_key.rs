@@ -9,7 +9,7 @@ use certfleet_core::{KeyRing, seal::MasterKey};
 use zeroize::Zeroizing;
 
 use super::{
-    Origin, Settings, SettingsError,
+    Origin, Settings, SettingsError, Value,
     known::{MASTER_KEY, MASTER_KEY_FILE},
 };
 
@@ -21,19 +21,13 @@ pub(super) fn ring(settings: &Settings) -> Result<Arc<KeyRing>, SettingsError> {
     let given = settings.values.get(MASTER_KEY.key);
     let file = settings.values.get(MASTER_KEY_FILE.key);
     let value = match (given, file) {
-        (Some(given), Some(file)) if given.origin == file.origin => {
-            return Err(SettingsError::Both {
-                first: given.origin.place(MASTER_KEY.key),
-                second: file.origin.place(MASTER_KEY_FILE.key),
-            });
-        }
-        // Of two origins one is the environment, and it wins.
-        (Some(value), Some(other)) | (Some(other), Some(value))
-            if value.origin == Origin::Environment && other.origin != Origin::Environment =>
-        {
-            value
-        }
-        (Some(value), _) | (None, Some(value)) => value,
+        (Some(given), Some(file)) => match (&given.origin, &file.origin) {
+            (Origin::Environment, Origin::Environment) => return Err(both(given, file)),
+            (Origin::Environment, _) => given,
+            (_, Origin::Environment) => file,
+            _ => return Err(both(given, file)),
+        },
+        (Some(value), None) | (None, Some(value)) => value,
         (None, None) => {
             return Err(SettingsError::Missing {
                 setting: &MASTER_KEY,
@@ -49,10 +43,17 @@ pub(super) fn ring(settings: &Settings) -> Result<Arc<KeyRing>, SettingsError> {
         parse(&value.text).map_err(|problem| format!("the value (not shown): {problem}"))
     };
     ring.map(Arc::new).map_err(|found| SettingsError::Invalid {
-        place: value.origin.place(value.setting.key),
+        place: value.place(),
         found,
         wanted: value.setting.wanted(),
     })
+}
+
+fn both(given: &Value, file: &Value) -> SettingsError {
+    SettingsError::Both {
+        first: given.place(),
+        second: file.place(),
+    }
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, String> {

@@ -1,18 +1,23 @@
 //! From settings to a configuration: each value read into its type, in the order of the table.
 
-use std::{collections::BTreeSet, fmt, net::SocketAddr, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeSet, fmt, net::SocketAddr, num::NonZeroU16, path::Path, str::FromStr,
+    time::Duration,
+};
 
+use certfleet_acme::{AcmeConfig, ConfigError, Directory};
 use certfleet_core::{NameSet, NodeId};
 
 use super::{
     Setting, Settings, SettingsError, duration,
     known::{
         ACME_CA_FILE, ACME_DIRECTORY, ADMIN_ADDR, DATA_DIR, DOMAINS, DRAIN_TIMEOUT, EMAIL, FLEET,
-        HTTP_ADDR, HTTPS_ADDR, LEASE_TTL, NODE_ID, REDIS_URL, RENEW_BEFORE, RENEW_CHECK_INTERVAL,
+        HTTP_ADDR, HTTPS_ADDR, LEASE_TTL, NODE_ID, PUBLIC_HTTPS_PORT, REDIS_URL, RENEW_BEFORE,
+        RENEW_CHECK_INTERVAL,
     },
     master_key,
 };
-use crate::config::{AcmeConfig, BackendConfig, Config, Directory, IssuerConfig, RedisUrl};
+use crate::config::{BackendConfig, Config, IssuerConfig, RedisUrl};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -22,9 +27,10 @@ pub(super) fn config(settings: &Settings) -> Result<Config, SettingsError> {
     let fleet = required(settings, &FLEET, plain)?;
     let node = optional(settings, &NODE_ID, plain)?
         .unwrap_or_else(|| node_of_host(settings.host.as_deref()));
-    let backend = backend(settings)?;
+    let data_dir = optional(settings, &DATA_DIR, plain)?;
+    let backend = backend(settings, data_dir.as_deref())?;
     let certificates = required(settings, &DOMAINS, domains)?;
-    let issuer = issuer(settings, &certificates)?;
+    let issuer = issuer(settings, &certificates, data_dir.as_deref())?;
     let keys = master_key::ring(settings)?;
     let http_addr = required(settings, &HTTP_ADDR, plain)?;
     let https_addr = required(settings, &HTTPS_ADDR, plain)?;
@@ -41,8 +47,9 @@ pub(super) fn config(settings: &Settings) -> Result<Config, SettingsError> {
         keys,
         http_addr,
         https_addr,
+        public_https_port: required(settings, &PUBLIC_HTTPS_PORT, port)?,
         admin_addr,
-        data_dir: optional(settings, &DATA_DIR, plain)?,
+        data_dir,
         lease_ttl: required(settings, &LEASE_TTL, within(SECOND, HOUR))?,
         renew_check_interval: required(settings, &RENEW_CHECK_INTERVAL, within(SECOND / 10, DAY))?,
         renew_before: required(settings, &RENEW_BEFORE, within(SECOND, 365 * DAY))?,
@@ -50,15 +57,17 @@ pub(super) fn config(settings: &Settings) -> Result<Config, SettingsError> {
     })
 }
 
-fn backend(settings: &Settings) -> Result<BackendConfig, SettingsError> {
+fn backend(settings: &Settings, data_dir: Option<&Path>) -> Result<BackendConfig, SettingsError> {
     let url = optional(settings, &REDIS_URL, |text| {
         text.parse::<RedisUrl>()
             .map_err(|problem| format!("the value (not shown, it may hold a password): {problem}"))
     })?;
-    match url {
-        Some(url) => Ok(BackendConfig::Redis { url }),
-        None if settings.text(&DATA_DIR).is_some() => Ok(BackendConfig::Local),
-        None => Err(SettingsError::Missing {
+    match (url, data_dir) {
+        (Some(url), _) => Ok(BackendConfig::Redis { url }),
+        (None, Some(data_dir)) => Ok(BackendConfig::Local {
+            data_dir: data_dir.join("store"),
+        }),
+        (None, None) => Err(SettingsError::Missing {
             setting: &REDIS_URL,
             wanted: format!(
                 "{}; or, for one node with no Redis, {}",
@@ -69,16 +78,26 @@ fn backend(settings: &Settings) -> Result<BackendConfig, SettingsError> {
     }
 }
 
-fn issuer(settings: &Settings, certificates: &[NameSet]) -> Result<IssuerConfig, SettingsError> {
+fn issuer(
+    settings: &Settings,
+    certificates: &[NameSet],
+    data_dir: Option<&Path>,
+) -> Result<IssuerConfig, SettingsError> {
     let directory = required(settings, &ACME_DIRECTORY, |text| match text {
         "built-in" => Ok(None),
-        other => other
-            .parse::<Directory>()
-            .map(Some)
-            .map_err(|problem| format!("{}, {problem}", found(other))),
+        other => directory(other).map(Some),
     })?;
     let Some(directory) = directory else {
-        return Ok(IssuerConfig::BuiltIn);
+        let data_dir = data_dir.ok_or_else(|| SettingsError::Missing {
+            setting: &DATA_DIR,
+            wanted: format!(
+                "{}, to keep the root of the built-in CA in",
+                DATA_DIR.wanted()
+            ),
+        })?;
+        return Ok(IssuerConfig::BuiltIn {
+            dir: data_dir.join("ca"),
+        });
     };
     let wildcard = certificates
         .iter()
@@ -91,11 +110,21 @@ fn issuer(settings: &Settings, certificates: &[NameSet]) -> Result<IssuerConfig,
             format!("{name} is a wildcard, which no CA issues by HTTP-01 (RFC 8555 section 8.3)"),
         ));
     }
-    Ok(IssuerConfig::Acme(AcmeConfig {
-        directory,
-        ca_file: optional(settings, &ACME_CA_FILE, plain)?,
-        contact: optional(settings, &EMAIL, mail)?,
-    }))
+    let mut acme = AcmeConfig::new(directory);
+    acme.ca_file = optional(settings, &ACME_CA_FILE, plain)?;
+    acme.contact = optional(settings, &EMAIL, mail)?.into_iter().collect();
+    Ok(IssuerConfig::Acme(acme))
+}
+
+fn directory(text: &str) -> Result<Directory, String> {
+    text.parse().map_err(|error| match error {
+        ConfigError::Directory { problem, .. } => format!("{}, which {problem}", found(text)),
+        other => other.to_string(),
+    })
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    plain(text).map(NonZeroU16::get)
 }
 
 fn domains(text: &str) -> Result<Vec<NameSet>, String> {

@@ -2,8 +2,8 @@
 //!
 //! A service called `certfleet` or `certfleet-admin` makes variables such as
 //! `CERTFLEET_SERVICE_HOST` and `CERTFLEET_ADMIN_PORT_443_TCP_ADDR` appear in its own nodes. Nobody
-//! wrote them, so they are passed over; they are told by their form and never by a guess: no
-//! setting has a key of this form.
+//! wrote them, so they are passed over. They are told by their form: no setting has a key and a
+//! value like them.
 
 use std::ffi::OsStr;
 
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn no_setting_looks_like_one() {
         for setting in super::super::known::ALL {
-            assert!(!is_one(setting.key, "tcp://x".as_ref()), "{}", setting.key);
+            assert!(!is_one(setting.key, setting.example.as_ref()), "{}", setting.key);
         }
     }
 }

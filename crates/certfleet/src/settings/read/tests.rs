@@ -69,7 +69,12 @@ fn without_redis_a_folder_makes_a_fleet_of_one() {
         .unwrap()
         .config()
         .unwrap();
-    assert_eq!(config.backend, BackendConfig::Local);
+    assert_eq!(
+        config.backend,
+        BackendConfig::Local {
+            data_dir: "/var/lib/certfleet/store".into()
+        }
+    );
     assert_eq!(config.data_dir, Some("/var/lib/certfleet".into()));
 }
 
@@ -124,12 +129,12 @@ fn each_bad_value_has_its_one_line() {
         (
             "ACME_DIRECTORY",
             "letsencrypt-prod",
-            "found \"letsencrypt-prod\", neither a known CA nor a URL; wanted: letsencrypt, letsencrypt-staging, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
+            "found \"letsencrypt-prod\", which has no scheme; wanted: letsencrypt, letsencrypt-staging, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
         ),
         (
             "ACME_DIRECTORY",
             "http://ca/dir",
-            "found \"http://ca/dir\", its scheme is not https; wanted: letsencrypt, letsencrypt-staging, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
+            "found \"http://ca/dir\", which would be asked in the clear; wanted: letsencrypt, letsencrypt-staging, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
         ),
         (
             "EMAIL",
