@@ -16,7 +16,7 @@ use crate::{
 /// If the Redis URL cannot be used, or the data folder cannot.
 pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Backend>, FleetError> {
     Ok(match &config.backend {
-        BackendConfig::Redis { url } => Arc::new(Redis::connect(certfleet_redis::Config::new(
+        BackendConfig::Redis { url } => Arc::new(Redis::new(certfleet_redis::Config::new(
             url.secret(),
             config.fleet.clone(),
         ))?),

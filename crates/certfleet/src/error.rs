@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr};
 
 use certfleet_acme::{BuiltInCaError, ConfigError};
-use certfleet_redis::ConnectError;
+use certfleet_redis::ConfigError as RedisUrlError;
 use certfleet_store::StoreError;
 
 use crate::settings::SettingsError;
@@ -22,7 +22,7 @@ pub enum FleetError {
     BuiltInCa(#[from] BuiltInCaError),
     /// The Redis URL cannot be used.
     #[error(transparent)]
-    Redis(#[from] ConnectError),
+    Redis(#[from] RedisUrlError),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -11,6 +11,7 @@ pub mod http;
 pub mod latency;
 pub mod load;
 pub mod metrics;
+pub mod nginx;
 pub mod node;
 pub mod pebble;
 pub mod process;
