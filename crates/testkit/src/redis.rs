@@ -136,7 +136,9 @@ impl RedisServer {
     /// If the server refuses the command or does not answer.
     pub async fn cli(&self, args: &[&str]) -> Result<String> {
         let mut command = tokio::process::Command::new("redis-cli");
-        command.arg("-e").args(["-h", &self.address.ip().to_string()]);
+        command
+            .arg("-e")
+            .args(["-h", &self.address.ip().to_string()]);
         command.args(["-p", &self.address.port().to_string()]);
         if let Some(password) = &self.password {
             command.args(["--no-auth-warning", "-a", password]);
