@@ -40,7 +40,8 @@ impl Redis {
     /// # Errors
     /// [`ConfigError`], if the URL or another setting makes no sense.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        let info = config.connection_info()?;
+        let client = config.client()?;
+        let info = client.get_connection_info();
         let connection = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(config.connect_timeout))
             .set_response_timeout(Some(config.response_timeout));
@@ -49,7 +50,7 @@ impl Redis {
         Ok(Self(Arc::new(Inner {
             store: format!("Redis at {}", info.addr()),
             keys: Keys::new(&config.fleet),
-            client: Client::open(info)?,
+            client,
             config,
             pool,
         })))

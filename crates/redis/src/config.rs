@@ -3,16 +3,18 @@
 use std::{fmt, time::Duration};
 
 use certfleet_core::FleetName;
-use redis::{ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
+use redis::{Client, IntoConnectionInfo, ProtocolVersion, RedisError, TlsCertificates};
 
 /// Where Redis is, whose keys are meant, and how long to wait for it.
 ///
 /// The URL is a secret if it holds a password: `Debug` shows no part of it.
 #[derive(Clone)]
 pub struct Config {
-    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` for TLS, verified against
-    /// the roots of the operating system, or `unix://PATH`.
+    /// `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, `rediss://` for TLS, or `unix://PATH`.
     pub url: String,
+    /// The roots (PEM) that the certificate of a `rediss://` server is verified against; `None` for
+    /// those of the operating system.
+    pub root_certificates: Option<Vec<u8>>,
     /// The fleet whose keys are meant.
     pub fleet: FleetName,
     /// How many connections there are at most, beside one for each subscription.
@@ -33,6 +35,7 @@ impl Config {
     pub fn new(url: impl Into<String>, fleet: FleetName) -> Self {
         Self {
             url: url.into(),
+            root_certificates: None,
             fleet,
             pool_size: 8,
             connect_timeout: Duration::from_secs(2),
@@ -41,8 +44,8 @@ impl Config {
         }
     }
 
-    /// Checks everything that can be checked without asking Redis.
-    pub(crate) fn connection_info(&self) -> Result<ConnectionInfo, ConfigError> {
+    /// A client, after everything was checked that can be without asking Redis.
+    pub(crate) fn client(&self) -> Result<Client, ConfigError> {
         let zero = [
             ("pool_size", self.pool_size == 0),
             ("connect_timeout", self.connect_timeout.is_zero()),
@@ -60,14 +63,29 @@ impl Config {
             .clone()
             .set_protocol(ProtocolVersion::RESP2)
             .set_skip_set_lib_name();
-        Ok(info.set_redis_settings(settings))
+        let info = info.set_redis_settings(settings);
+        let Some(pem) = &self.root_certificates else {
+            return Ok(Client::open(info)?);
+        };
+        if !pem.windows(PEM.len()).any(|window| window == PEM) {
+            return Err(ConfigError::NoRoot);
+        }
+        let certificates = TlsCertificates {
+            client_tls: None,
+            root_cert: Some(pem.clone()),
+        };
+        Client::build_with_tls(info, certificates).map_err(ConfigError::Roots)
     }
 }
+
+/// What a certificate in PEM begins with (RFC 7468 section 5.1).
+const PEM: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("url", &"<secret>")
+            .field("root_certificates", &self.root_certificates.is_some())
             .field("fleet", &self.fleet)
             .field("pool_size", &self.pool_size)
             .field("connect_timeout", &self.connect_timeout)
@@ -86,6 +104,12 @@ pub enum ConfigError {
          or rediss:// for TLS; in a password, percent-encode what is not a letter or digit"
     )]
     Url(#[from] RedisError),
+    /// There is no certificate in the roots.
+    #[error("the roots for Redis hold no certificate; wanted: PEM")]
+    NoRoot,
+    /// The roots cannot be used.
+    #[error("the roots for Redis cannot be used: {0}")]
+    Roots(RedisError),
     /// A setting is zero.
     #[error("the Redis setting {setting} is zero; give it a value above")]
     Zero {
@@ -114,8 +138,8 @@ mod tests {
             "redis://[::1]:6379",
             "unix:///run/redis.sock",
         ] {
-            let info = config(url).connection_info();
-            assert!(info.is_ok(), "{url}: {:?}", info.err());
+            let client = config(url).client();
+            assert!(client.is_ok(), "{url}: {:?}", client.err());
         }
     }
 
@@ -128,7 +152,7 @@ mod tests {
             "rediss://:sesame@host/#insecure-really",
             "sesame",
         ] {
-            let error = config(url).connection_info().unwrap_err();
+            let error = config(url).client().unwrap_err();
             let text = format!("{error} {error:?}");
             assert!(text.contains("rediss:// for TLS"), "{text}");
             assert!(!text.contains("sesame"), "{text}");
@@ -137,10 +161,25 @@ mod tests {
     }
 
     #[test]
+    fn roots_are_certificates_and_for_tls_only() {
+        let mut config = config("redis://127.0.0.1");
+        config.root_certificates = Some(b"garbage".to_vec());
+        let error = config.client().unwrap_err();
+        assert!(matches!(error, ConfigError::NoRoot), "{error}");
+        let key = rcgen::KeyPair::generate().unwrap();
+        let root = rcgen::CertificateParams::default()
+            .self_signed(&key)
+            .unwrap();
+        config.root_certificates = Some(root.pem().into_bytes());
+        let error = config.client().unwrap_err().to_string();
+        assert!(error.contains("rediss://"), "{error}");
+    }
+
+    #[test]
     fn a_zero_is_named() {
         let mut config = config("redis://127.0.0.1");
         config.ping_interval = Duration::ZERO;
-        let error = config.connection_info().unwrap_err().to_string();
+        let error = config.client().unwrap_err().to_string();
         assert!(error.contains("ping_interval"), "{error}");
     }
 }

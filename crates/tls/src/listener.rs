@@ -57,7 +57,7 @@ pub struct Listener {
 type Connection = (TlsStream<TcpStream>, SocketAddr);
 
 impl Listener {
-    /// Binds `addr`; port 0 takes a free one.
+    /// Binds `addr` (port 0 takes a free one), with counters of its own.
     ///
     /// # Errors
     /// What the system says, such as that the address is in use.
@@ -66,26 +66,27 @@ impl Listener {
         config: Arc<ServerConfig>,
         limits: Limits,
     ) -> io::Result<Self> {
-        Ok(Self::new(TcpListener::bind(addr).await?, config, limits))
+        let tcp = TcpListener::bind(addr).await?;
+        Ok(Self::new(tcp, config, limits, Arc::default()))
     }
 
-    /// Takes over a socket that is bound already.
+    /// Takes over a socket that is bound already, and counts in `stats`, which several listeners
+    /// may share.
     #[must_use]
-    pub fn new(tcp: TcpListener, config: Arc<ServerConfig>, limits: Limits) -> Self {
+    pub fn new(
+        tcp: TcpListener,
+        config: Arc<ServerConfig>,
+        limits: Limits,
+        stats: Arc<Stats>,
+    ) -> Self {
         Self {
             tcp,
             acceptor: config.into(),
             limits,
-            stats: Arc::default(),
+            stats,
             handshakes: JoinSet::new(),
             paused_until: None,
         }
-    }
-
-    /// Counts in `stats`, which several listeners may share.
-    #[must_use]
-    pub fn with_stats(self, stats: Arc<Stats>) -> Self {
-        Self { stats, ..self }
     }
 
     /// The address it is bound to.

@@ -229,6 +229,31 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_never_meets_a_gap_or_an_older_generation() {
+        const GENERATIONS: u64 = 5_000;
+        let (publisher, resolver) = watch(None);
+        let verified = verified("a.example");
+        publish(&publisher, "a.example", 1, &verified).unwrap();
+        let read = || {
+            let mut last = 1;
+            while last < GENERATIONS {
+                let generation = publisher.generation(&id("a.example"));
+                let generation = generation.expect("served all the time").value();
+                assert!(resolver.by_name(Some("a.example")).is_some());
+                assert!(generation >= last, "{generation} after {last}");
+                last = generation;
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(read);
+            scope.spawn(read);
+            for generation in 2..=GENERATIONS {
+                publish(&publisher, "a.example", generation, &verified).unwrap();
+            }
+        });
+    }
+
+    #[test]
     fn ten_thousand_names_are_published_one_by_one_and_all_resolve() {
         const COUNT: usize = 10_000;
         let (publisher, resolver) = watch(None);

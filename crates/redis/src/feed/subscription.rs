@@ -120,8 +120,7 @@ impl Link {
                 biased;
                 room = sender.reserve(), if behind => {
                     let Ok(room) = room else {
-                        // The subscription is dropped and this task about to be aborted.
-                        return std::future::pending().await;
+                        return unavailable(redis.store(), "follow", "the subscription was dropped");
                     };
                     room.send(Signal::Connected);
                     behind = false;
