@@ -226,7 +226,7 @@ fn source(config: &Config) -> Result<Source, FleetError> {
 async fn snapshot(config: &Config) -> Result<Option<Snapshot>, FleetError> {
     match (&config.backend, &config.data_dir) {
         (BackendConfig::Redis { .. }, Some(dir)) => {
-            Ok(Some(Snapshot::open(dir.join("snapshot")).await?))
+            Ok(Some(Snapshot::open(dir.join("snapshot"))?))
         }
         _ => Ok(None),
     }
