@@ -7,7 +7,7 @@ mod cargo;
 mod deny;
 mod packages;
 
-use std::time::Instant;
+use std::{process::ExitCode, time::Instant};
 
 use anyhow::{Result, bail};
 
@@ -20,9 +20,19 @@ cargo xtask lint                   rustfmt, clippy, rustdoc and cargo-deny, warn
 cargo xtask ci                     test, then lint
 cargo xtask demo [--check]         a real fleet on loopback in a terminal; --check proves it instead";
 
-#[expect(clippy::print_stdout, reason = "this is a command-line program")]
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is a command-line program")]
+fn run(args: &[String]) -> Result<()> {
     let (task, rest) = args
         .split_first()
         .map_or(("help", &[][..]), |(task, rest)| (task, rest));

@@ -1,3 +1,5 @@
+//! The contract, and what only this implementation promises.
+
 use std::fs;
 
 use super::*;
