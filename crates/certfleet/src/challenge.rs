@@ -83,9 +83,13 @@ impl ChallengeAnswers for Answers {
 
     async fn withdraw(&self, token: &str) {
         self.own().remove(token);
-        if let Err(error) = self.backend.withdraw(token).await {
-            tracing::debug!(%error, "the answer stays on the board until it expires");
-        }
+        // A task of its own: who withdraws may be about to be dropped.
+        let (backend, token) = (Arc::clone(&self.backend), token.to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = backend.withdraw(&token).await {
+                tracing::debug!(%error, "the answer stays on the board until it expires");
+            }
+        });
     }
 }
 

@@ -225,9 +225,7 @@ fn source(config: &Config) -> Result<Source, FleetError> {
 /// With Redis, a node keeps a copy of its own; a file store is its own copy.
 async fn snapshot(config: &Config) -> Result<Option<Snapshot>, FleetError> {
     match (&config.backend, &config.data_dir) {
-        (BackendConfig::Redis { .. }, Some(dir)) => {
-            Ok(Some(Snapshot::open(dir.join("snapshot"))?))
-        }
+        (BackendConfig::Redis { .. }, Some(dir)) => Ok(Some(Snapshot::open(dir.join("snapshot"))?)),
         _ => Ok(None),
     }
 }

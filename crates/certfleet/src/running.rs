@@ -112,7 +112,7 @@ impl Running {
         self.tasks.stop.cancel();
         let (drained, ()) = tokio::join!(serving, self.tasks.end(self.drain));
         self.close_journal().await;
-        outcome.and(drained.map_err(FleetError::Serve))
+        outcome.and_then(|()| drained.map_err(FleetError::Serve))
     }
 
     /// Stops in order, where [`Running::serve`] is not used.
