@@ -67,14 +67,18 @@ impl Stats {
     }
 
     /// Finished handshakes by result: `tls12` and `tls13` for success, else [`Failure::as_str`].
-    /// Those of a plain port are here only if they failed.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let done = [
             ("tls12", self.tls12.load(Relaxed)),
             ("tls13", self.tls13.load(Relaxed)),
         ];
+        done.into_iter().chain(self.failed())
+    }
+
+    /// What failed, by reason.
+    pub fn failed(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let failed = Failure::ALL.map(|reason| (reason.as_str(), self.failures(reason)));
-        done.into_iter().chain(failed)
+        failed.into_iter()
     }
 
     /// Counts a connection, and its handshake as open until the guard is dropped.
