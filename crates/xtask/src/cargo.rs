@@ -1,6 +1,6 @@
 //! A command that says what it runs and fails when it fails.
 
-use std::{ffi::OsStr, process::Command};
+use std::{ffi::OsStr, os::unix::process::CommandExt, process::Command};
 
 use anyhow::{Context, Result, bail};
 
@@ -47,6 +47,12 @@ impl Run {
             bail!("{line}: {status}");
         }
         Ok(())
+    }
+
+    /// Runs it in place of this process, so that Ctrl-C is its alone.
+    pub(crate) fn replace_self(mut self) -> Result<()> {
+        let error = self.0.exec();
+        Err(error).with_context(|| format!("cannot run {}", self.line()))
     }
 
     /// Whether it succeeds; what it prints goes nowhere.
