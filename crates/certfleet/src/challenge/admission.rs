@@ -100,5 +100,5 @@ pub(super) fn client(extensions: &Extensions) -> IpAddr {
             .map(|ConnectInfo(client)| *client)
     };
     own.or_else(axums)
-        .map_or(Ipv4Addr::UNSPECIFIED.into(), |client| client.ip())
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |client| client.ip())
 }
