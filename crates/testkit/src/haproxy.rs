@@ -53,12 +53,25 @@ impl HaProxy {
     /// # Errors
     /// If it does not start; the end of its log is in the error.
     pub async fn start(servers: &[Server]) -> Result<Self> {
+        Self::start_with(servers, "").await
+    }
+
+    /// The same, but it tells servers whose connections it passes on, by the PROXY protocol,
+    /// version 2. The checks go without, as they go to another port.
+    ///
+    /// # Errors
+    /// Those of [`HaProxy::start`].
+    pub async fn start_with_proxy_protocol(servers: &[Server]) -> Result<Self> {
+        Self::start_with(servers, "send-proxy-v2").await
+    }
+
+    async fn start_with(servers: &[Server], option: &str) -> Result<Self> {
         let dir = TestDir::new("haproxy")?;
         let (http, https) = (free_address()?, free_address()?);
         let file = dir.path().join("haproxy.cfg");
         fs::write(
             &file,
-            configuration(http, https, servers, &dir.path().join(SOCKET)),
+            configuration(http, https, servers, option, &dir.path().join(SOCKET)),
         )?;
         let mut command = Command::new(program());
         command.arg("-db").arg("-f").arg(&file);
@@ -136,7 +149,13 @@ fn program() -> &'static str {
     }
 }
 
-fn configuration(http: SocketAddr, https: SocketAddr, servers: &[Server], socket: &Path) -> String {
+fn configuration(
+    http: SocketAddr,
+    https: SocketAddr,
+    servers: &[Server],
+    option: &str,
+    socket: &Path,
+) -> String {
     let mut text = format!(
         "global
     stats socket {} mode 600
@@ -178,7 +197,7 @@ backend {name}
             let (id, admin) = (&server.name, server.admin);
             let _ = writeln!(
                 text,
-                "    server {id} {to} check addr {} port {}",
+                "    server {id} {to} {option} check addr {} port {}",
                 admin.ip(),
                 admin.port()
             );

@@ -1,10 +1,11 @@
-//! Repository tasks: `cargo xtask setup|test|lint|ci|demo`.
+//! Repository tasks: `cargo xtask setup|test|manifests|lint|ci|demo`.
 //!
 //! What CI does is what a developer does: `.ci/run` calls these commands and adds nothing to them.
 //! This crate depends on `anyhow` alone, so that it builds in seconds on a fresh clone.
 
 mod cargo;
 mod deny;
+mod manifests;
 mod packages;
 
 use std::{process::ExitCode, time::Instant};
@@ -16,6 +17,7 @@ use crate::cargo::cargo;
 const USAGE: &str = "\
 cargo xtask setup                  install the Debian packages that the tests run
 cargo xtask test [CARGO TEST ARGS] set up, build the program, run all tests
+cargo xtask manifests              validate deploy/kubernetes (needs kubectl and python3)
 cargo xtask lint                   rustfmt, clippy, rustdoc and cargo-deny, warnings denied
 cargo xtask ci                     test, then lint
 cargo xtask demo [--check]         a real fleet on loopback in a terminal; --check proves it instead";
@@ -39,8 +41,11 @@ fn run(args: &[String]) -> Result<()> {
     match (task, rest) {
         ("setup", []) => packages::install(),
         ("test", rest) => test(rest),
+        ("manifests", []) => manifests::validate(),
         ("lint", []) => lint(),
-        ("ci", []) => test(&[]).and_then(|()| lint()),
+        ("ci", []) => test(&[])
+            .and_then(|()| manifests::validate())
+            .and_then(|()| lint()),
         ("demo", []) => demo(&[]),
         ("demo", [check]) if check == "--check" => demo(rest),
         ("help" | "--help" | "-h", _) => {
@@ -58,7 +63,9 @@ fn run(args: &[String]) -> Result<()> {
 fn test(args: &[String]) -> Result<()> {
     let start = Instant::now();
     packages::install()?;
-    build_program()?;
+    // The end-to-end tests run the program itself, which a filter in the arguments must not leave
+    // unbuilt.
+    cargo(["test", "--workspace", "--no-run"]).run()?;
     cargo(["test", "--workspace"]).args(args).run()?;
     println!("xtask: all tests passed in {:.0?}", start.elapsed());
     Ok(())
@@ -83,13 +90,15 @@ fn lint() -> Result<()> {
 
 fn demo(args: &[String]) -> Result<()> {
     packages::install()?;
-    build_program()?;
-    cargo(["run", "--quiet", "--package", "certfleet-demo", "--"])
-        .args(args)
-        .replace_self()
-}
-
-/// The end-to-end tests and the demo run the program itself, which cargo does not know.
-fn build_program() -> Result<()> {
-    cargo(["build", "--package", "certfleet-node"]).run()
+    cargo(["build", "--workspace", "--bins"]).run()?;
+    cargo([
+        "run",
+        "--quiet",
+        "--workspace",
+        "--bin",
+        "certfleet-demo",
+        "--",
+    ])
+    .args(args)
+    .replace_self()
 }

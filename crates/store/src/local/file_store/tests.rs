@@ -1,4 +1,4 @@
-//! The contract, and what only this implementation promises.
+//! The store on disk: what survives a restart, and what each damage to it does.
 
 use std::fs;
 
