@@ -1,1 +1,56 @@
-//! x
+//! TLS certificates for a fleet of servers, with nobody ever thinking about them again.
+//!
+//! An axum program becomes a node of a fleet in one line:
+//!
+//! ```no_run
+//! # async fn main_() -> Result<(), certfleet::FleetError> {
+//! let app = axum::Router::new().route("/", axum::routing::get(|| async { "hello" }));
+//! certfleet::Fleet::from_env()?.serve(app).await
+//! # }
+//! ```
+//!
+//! Run it on any number of machines behind a TCP balancer, with the same `CERTFLEET_*` variables
+//! ([`settings`] lists them). One node gets each certificate when it is due; all serve it.
+//!
+//! In code instead of the environment: [`Fleet::builder`]. With a server of your own:
+//! [`Fleet::start`] gives a [`Running`] node with a [`listener`](Running::listener) for
+//! `axum::serve` and a [`server_config`](Running::server_config) for everything else that takes a
+//! rustls configuration.
+//!
+//! # The life of a certificate
+//! The modules, in the order a certificate meets them: `renewer` finds it due; `issuance` takes
+//! the lease and walks it to the commit, with `account` for the CA's account and `challenge` for
+//! the answers; `follower` hears of the commit on every node; `installer` verifies and publishes
+//! it; `heartbeat` tells the fleet what is served.
+
+mod account;
+pub mod backend;
+mod builder;
+mod challenge;
+pub mod config;
+mod error;
+mod fleet;
+mod follower;
+mod handle;
+mod health;
+mod heartbeat;
+mod installer;
+mod issuance;
+mod journal;
+mod metrics;
+mod node;
+mod redirect;
+mod renewer;
+mod running;
+mod serve;
+pub mod settings;
+pub mod shutdown;
+
+pub use builder::Builder;
+pub use config::Config;
+pub use error::FleetError;
+pub use fleet::Fleet;
+pub use handle::Handle;
+pub use health::{Certificate, Status};
+pub use running::Running;
+pub use serve::{ClientAddr, HttpsListener};

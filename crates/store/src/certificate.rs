@@ -31,13 +31,28 @@ pub trait CertificateStore: Send + Sync {
     /// and announces the record to the feed.
     ///
     /// A repeat of a commit that already happened (its reply was lost) succeeds and changes
-    /// nothing, even after the lease is gone.
+    /// nothing, even after the lease is gone. It is known by the record being the very one that
+    /// stands.
+    ///
+    /// # Errors
+    /// In the order they are looked for: [`CommitError::Mismatched`] by [`Lease::covers`], then
+    /// [`CommitError::LeaseLost`], [`CommitError::Fenced`], [`CommitError::Stale`].
     async fn commit(&self, lease: &Lease, record: &Record) -> Result<Stored, CommitError>;
 }
 
 /// Why a commit changed nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
+    /// The record was not made under this lease: a fault of the caller.
+    #[error("the record of {id} under fencing token {token} was not made under the lease {lease}")]
+    Mismatched {
+        /// The certificate.
+        id: CertificateId,
+        /// The token the record carries.
+        token: FencingToken,
+        /// The lease: its resource and its token.
+        lease: String,
+    },
     /// The lease has expired or belongs to someone else by now.
     #[error("the lease on {resource} is lost; what was done under it is refused")]
     LeaseLost {

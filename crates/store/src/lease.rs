@@ -8,10 +8,10 @@
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
-use certfleet_core::{CertificateId, FencingToken, NodeId};
+use certfleet_core::{CertificateId, FencingToken, NodeId, Record};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::StoreError;
+use crate::{CommitError, StoreError};
 
 /// What a lease is on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +54,25 @@ impl Lease {
     pub fn new_owner(node: &NodeId) -> String {
         let nonce = getrandom::u64().expect("the operating system gives randomness");
         format!("{node}/{nonce:016x}")
+    }
+
+    /// Checks that `record` is of the certificate this lease is on, and carries its token. Every
+    /// commit begins with this: a token that was never granted would fence off the whole fleet.
+    ///
+    /// # Errors
+    /// [`CommitError::Mismatched`] if it is not so.
+    pub fn covers(&self, record: &Record) -> Result<(), CommitError> {
+        let id = record.id();
+        let resource = Resource::Certificate(id.clone());
+        if self.resource == resource && self.fencing == record.fencing {
+            Ok(())
+        } else {
+            Err(CommitError::Mismatched {
+                id,
+                token: record.fencing,
+                lease: format!("{} with token {}", self.resource, self.fencing),
+            })
+        }
     }
 }
 

@@ -4,4 +4,17 @@
 //! answers, and stops its own process by pid when dropped. A package that is not installed is a
 //! failure that names it, never a test passed over.
 
+pub mod client;
+pub mod haproxy;
+pub mod http;
+pub mod latency;
+pub mod load;
+pub mod metrics;
+pub mod nginx;
+pub mod node;
+pub mod pebble;
 pub mod process;
+pub mod pubsub;
+pub mod redis;
+pub mod secrets;
+pub mod watch;

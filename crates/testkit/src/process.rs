@@ -3,9 +3,10 @@
 use std::{
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -13,6 +14,9 @@ use anyhow::{Context, Result, anyhow, bail};
 
 /// How long a server may take to answer after it was started.
 pub const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// The ports that fixtures listen on.
+const PORTS: Range<u16> = 10_000..30_000;
 
 /// A running child; killed and waited for when dropped.
 #[derive(Debug)]
@@ -156,12 +160,27 @@ impl Drop for Process {
     }
 }
 
-/// A loopback address whose port was free a moment ago.
+/// A loopback address whose port is free and below the range that the system gives to outgoing
+/// connections, so that a server can be stopped and find its port free again.
 ///
 /// # Errors
-/// If the system has no port to give.
+/// If no port is free.
 pub fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(97);
+    for _ in 0..PORTS.len() {
+        let step = start.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + u16::try_from(step % u32::try_from(PORTS.len())?)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!(
+        "no loopback port from {} to {} is free",
+        PORTS.start,
+        PORTS.end
+    )
 }
 
 /// A folder of its own under the system's temporary folder, removed when dropped.

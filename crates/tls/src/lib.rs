@@ -1,1 +1,34 @@
-//! x
+//! Hot-reloaded TLS serving: certificates are swapped while handshakes go on.
+//!
+//! [`watch`] gives a [`Publisher`], which takes what was [`Verified`], and a [`Resolver`], which
+//! rustls asks in each handshake. Between them stands one immutable table that is replaced whole:
+//! a handshake sees the table from before a change or from after it, never a mixture, and neither
+//! waits nor takes a lock. [`Listener`] runs the handshakes.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`verified`] | [`Verified`]: a bundle found fit to serve, or why it was [`Rejected`] |
+//! | [`publisher`] | [`Publisher`]: the only way to change what is served |
+//! | [`resolver`] | [`Resolver`]: which certificate a server name gets |
+//! | [`config`] | [`server_config`]: protocol versions, key exchange, ALPN, sessions |
+//! | [`listener`] | [`Listener`]: TCP accepted, handshakes run within [`Limits`] |
+//! | [`stats`] | [`Stats`]: what the listener counted |
+//!
+//! Where certificates come from is not known here: no store, no CA, no HTTP.
+
+pub mod config;
+pub mod listener;
+pub mod publisher;
+pub mod resolver;
+pub mod stats;
+pub mod verified;
+
+mod sharded;
+mod table;
+
+pub use config::server_config;
+pub use listener::{Limits, Listener};
+pub use publisher::{Publisher, Served, Stale, watch};
+pub use resolver::Resolver;
+pub use stats::{Failure, Stats};
+pub use verified::{Rejected, Verified};

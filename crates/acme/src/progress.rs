@@ -1,0 +1,67 @@
+//! How far an order has come, for logs, metrics and people who watch.
+
+use std::fmt;
+
+/// Hears of each step of an order, in order.
+pub trait Progress: Send + Sync {
+    /// Called when `step` is done. It must return at once.
+    fn step(&self, step: Step);
+}
+
+/// Something that has been done towards a certificate. `Display` gives a short sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The CA has accepted the order.
+    OrderCreated {
+        /// Where the CA keeps it.
+        url: String,
+        /// How many names are in it.
+        names: usize,
+    },
+    /// The CA still trusts an earlier validation of this name.
+    AuthorizationReused {
+        /// The name.
+        name: String,
+    },
+    /// The answer for this name can be read on every node.
+    ChallengePresented {
+        /// The name.
+        name: String,
+        /// The token that the CA will ask for.
+        token: String,
+    },
+    /// The CA was told to go and look.
+    ChallengeReady {
+        /// The name.
+        name: String,
+    },
+    /// The CA has found the answer for this name.
+    Validated {
+        /// The name.
+        name: String,
+    },
+    /// The CA has the request for the certificate.
+    Finalized,
+    /// The certificate is here and fits.
+    Downloaded {
+        /// Its serial number in lower-case hexadecimal.
+        serial: String,
+    },
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OrderCreated { url, names: 1 } => write!(f, "ordered 1 name: {url}"),
+            Self::OrderCreated { url, names } => write!(f, "ordered {names} names: {url}"),
+            Self::AuthorizationReused { name } => write!(f, "{name} is validated already"),
+            Self::ChallengePresented { name, token } => {
+                write!(f, "the answer for {name} is up (token {token})")
+            }
+            Self::ChallengeReady { name } => write!(f, "the CA was told to validate {name}"),
+            Self::Validated { name } => write!(f, "{name} is validated"),
+            Self::Finalized => f.write_str("the certificate was requested"),
+            Self::Downloaded { serial } => write!(f, "certificate {serial} was downloaded"),
+        }
+    }
+}

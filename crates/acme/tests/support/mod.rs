@@ -1,0 +1,169 @@
+//! A challenge board in memory, a tiny responder that serves it, and a progress that remembers.
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use certfleet_acme::{
+    Acme, AcmeConfig, AcmeIssuer, BoxError, ChallengeAnswers, Order, Progress, Step,
+};
+use certfleet_core::NameSet;
+use certfleet_testkit::pebble::{Pebble, PebbleOptions};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+/// Answers by token, as all nodes of a fleet would share them.
+#[derive(Clone, Debug, Default)]
+pub struct Board {
+    answers: Arc<Mutex<HashMap<String, String>>>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Board {
+    /// How many answers are up.
+    pub fn len(&self) -> usize {
+        self.answers.lock().unwrap().len()
+    }
+
+    /// How many answers were ever put up.
+    pub fn presented(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+
+    /// Serves the board on a free loopback port until the test ends.
+    pub async fn serve(&self) -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let board = self.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let board = board.clone();
+                tokio::spawn(async move { board.respond(stream).await });
+            }
+        });
+        address
+    }
+
+    async fn respond(&self, mut stream: TcpStream) -> Option<()> {
+        let mut lines = BufReader::new(&mut stream).lines();
+        let first = lines.next_line().await.ok()??;
+        while !lines.next_line().await.ok()??.is_empty() {}
+        let path = first.split(' ').nth(1)?;
+        let answer = path
+            .strip_prefix("/.well-known/acme-challenge/")
+            .and_then(|token| self.answers.lock().unwrap().get(token).cloned());
+        let (status, body) = match answer {
+            Some(answer) => ("200 OK", answer),
+            None => ("404 Not Found", "no such token".into()),
+        };
+        let length = body.len();
+        let text = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        stream.write_all(text.as_bytes()).await.ok()
+    }
+}
+
+#[async_trait]
+impl ChallengeAnswers for Board {
+    async fn present(&self, token: &str, key_authorization: &str) -> Result<(), BoxError> {
+        self.seen.lock().unwrap().push(token.into());
+        let mut answers = self.answers.lock().unwrap();
+        answers.insert(token.into(), key_authorization.into());
+        Ok(())
+    }
+
+    async fn withdraw(&self, token: &str) {
+        self.answers.lock().unwrap().remove(token);
+    }
+}
+
+/// Remembers every step, and tells a channel of it.
+#[derive(Debug, Default)]
+pub struct Steps {
+    seen: Mutex<Vec<Step>>,
+    changed: tokio::sync::Notify,
+}
+
+impl Steps {
+    /// All steps so far.
+    pub fn all(&self) -> Vec<Step> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// How many steps so far are such.
+    pub fn count(&self, such: fn(&Step) -> bool) -> usize {
+        self.all().iter().filter(|step| such(step)).count()
+    }
+
+    /// Waits for the first step that is such.
+    pub async fn first(&self, such: fn(&Step) -> bool) {
+        while self.count(such) == 0 {
+            self.changed.notified().await;
+        }
+    }
+}
+
+impl Progress for Steps {
+    fn step(&self, step: Step) {
+        self.seen.lock().unwrap().push(step);
+        self.changed.notify_one();
+    }
+}
+
+/// A CA, a board that it can reach, and a place for steps.
+#[derive(Debug)]
+pub struct World {
+    pub pebble: Pebble,
+    pub board: Board,
+    pub steps: Steps,
+}
+
+impl World {
+    pub async fn new(change: impl FnOnce(&mut PebbleOptions)) -> Self {
+        let board = Board::default();
+        let mut options = PebbleOptions::new(board.serve().await.port());
+        change(&mut options);
+        Self {
+            pebble: Pebble::start(options).await.unwrap(),
+            board,
+            steps: Steps::default(),
+        }
+    }
+
+    /// The CA with its endpoint's root trusted.
+    pub fn acme(&self) -> Acme {
+        let directory = self.pebble.directory_url().parse().unwrap();
+        Acme::new(AcmeConfig {
+            ca_file: Some(self.pebble.ca_file()),
+            contact: vec!["ops@example.com".into()],
+            ..AcmeConfig::new(directory)
+        })
+        .unwrap()
+    }
+
+    /// A new account, signed in.
+    pub async fn issuer(&self) -> AcmeIssuer {
+        let acme = self.acme();
+        let credentials = acme.create_account().await.unwrap();
+        acme.sign_in(&credentials).await.unwrap()
+    }
+
+    pub fn order<'a>(&'a self, names: &'a NameSet) -> Order<'a> {
+        Order {
+            names,
+            answers: &self.board,
+            progress: &self.steps,
+        }
+    }
+}
+
+/// A set of names written with `+`.
+pub fn names(text: &str) -> NameSet {
+    text.parse().unwrap()
+}

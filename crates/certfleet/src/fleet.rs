@@ -1,0 +1,203 @@
+//! A node of a fleet, from configuration to start.
+//!
+//! [`Fleet::start`] opens what can fail (store, snapshot, issuer, HTTP port), installs what there
+//! is, and only then starts the tasks; from there on the node is [`Running`].
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use axum::Router;
+use certfleet_acme::{Acme, BuiltInCa, Issuer};
+use certfleet_core::{policy::RenewalPolicy, retry::RetrySchedule};
+use certfleet_store::{Backend, Clock, StoreError, SystemClock, event::EventKind, snapshot::Snapshot};
+use tokio::{net::TcpListener, time::timeout};
+
+use crate::{
+    account::{Accounts, Source},
+    backend,
+    builder::Builder,
+    challenge::Answers,
+    config::{BackendConfig, Config, IssuerConfig},
+    error::FleetError,
+    follower::{Follower, Progress},
+    handle::Handle,
+    health::Health,
+    heartbeat::Heart,
+    installer::Installer,
+    issuance::Issuance,
+    journal::Journal,
+    metrics::Metrics,
+    node::Node,
+    redirect,
+    renewer::Renewer,
+    running::{Running, Tasks},
+    serve::serve,
+    settings::Settings,
+    shutdown,
+};
+
+/// How often the follower compares with the store by itself.
+const FOLLOW_CHECK: Duration = Duration::from_secs(10);
+/// How long the first catch-up may take before the node starts with what it has.
+const FIRST_CATCH_UP: Duration = Duration::from_secs(10);
+
+/// One node of a fleet, configured and not yet started.
+pub struct Fleet {
+    pub(crate) config: Config,
+    pub(crate) parts: Parts,
+}
+
+/// What a node is made of beside its configuration, where the caller has something of its own.
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub(crate) backend: Option<Arc<dyn Backend>>,
+    pub(crate) issuer: Option<Arc<dyn Issuer>>,
+    pub(crate) clock: Option<Arc<dyn Clock>>,
+}
+
+impl Fleet {
+    /// A node as `config` describes it.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self { config, parts: Parts::default() }
+    }
+
+    /// A node as the `CERTFLEET_*` environment variables describe it.
+    ///
+    /// # Errors
+    /// [`FleetError::Settings`], which names the variable that is missing or wrong.
+    pub fn from_env() -> Result<Self, FleetError> {
+        Ok(Self::new(Settings::from_env()?.config()?))
+    }
+
+    /// A node described in code.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Serves `router` over HTTPS, and challenges and redirects over HTTP, until SIGTERM or SIGINT;
+    /// then drains.
+    ///
+    /// # Errors
+    /// If the node cannot start or does not go on.
+    pub async fn serve(self, router: Router) -> Result<(), FleetError> {
+        self.start().await?.serve(router, shutdown::signal()).await
+    }
+
+    /// Starts the node: its HTTP port and its tasks, with everything installed that there is.
+    ///
+    /// # Errors
+    /// If a part cannot be opened, or the store is away and there is no local copy to serve.
+    pub async fn start(self) -> Result<Running, FleetError> {
+        let Self { config, parts } = self;
+        let clock = parts.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let backend = match parts.backend {
+            Some(backend) => backend,
+            None => backend::open(&config, Arc::clone(&clock)).await?,
+        };
+        let source = match parts.issuer {
+            Some(issuer) => Source::Direct(issuer),
+            None => source(&config)?,
+        };
+        let http = listen(config.http_addr, "CERTFLEET_HTTP_ADDR").await?;
+
+        let default = config.certificates.first().map(certfleet_core::NameSet::id);
+        let (publisher, resolver) = certfleet_tls::watch(default);
+        let (journal, writer) = Journal::new(config.node.clone());
+        let node = Arc::new(Node {
+            fleet: config.fleet.clone(),
+            id: config.node.clone(),
+            keys: Arc::clone(&config.keys),
+            backend: Arc::clone(&backend),
+            metrics: Metrics::new(),
+            journal,
+            installer: Installer::new(
+                config.fleet.clone(),
+                Arc::clone(&config.keys),
+                Arc::clone(&clock),
+                publisher,
+                snapshot(&config).await?,
+            ),
+            clock,
+        });
+        let progress = Arc::new(Progress::default());
+        let wanted = config.certificates.iter().map(certfleet_core::NameSet::id).collect();
+        let health = Arc::new(Health::new(Arc::clone(&node), Arc::clone(&progress), wanted));
+        let answers = Arc::new(Answers::new(Arc::clone(&backend)));
+        let mut follower = Follower::new(Arc::clone(&node), Arc::clone(&progress));
+        first_catch_up(&node, &mut follower).await?;
+        node.note(EventKind::NodeStarted, "", format!("version {}", env!("CARGO_PKG_VERSION")));
+
+        let issuance = Issuance::new(
+            Arc::clone(&node),
+            Accounts::new(Arc::clone(&node), source, config.lease_ttl),
+            Arc::clone(&answers),
+            RenewalPolicy { before_expiry: config.renew_before },
+            RetrySchedule::default(),
+            config.lease_ttl,
+        );
+        let renewer = Renewer::new(Arc::clone(&node), issuance, Arc::clone(&progress), &config.certificates);
+        let heart = Heart::new(Arc::clone(&node), Arc::clone(&progress), Arc::clone(&health));
+        let redirect = redirect::router(Arc::clone(&answers), config.public_https_port);
+
+        let mut tasks = Tasks::default();
+        let (stop, abort) = (tasks.stop.clone(), tasks.abort.clone());
+        tasks.spawn("follower", follower.run(FOLLOW_CHECK, stop.clone()));
+        tasks.spawn("renewer", renewer.run(config.renew_check_interval, stop.clone(), abort));
+        tasks.spawn("heart-beat", heart.run(stop.clone()));
+        tasks.spawn("http", async move {
+            if let Err(error) = serve(http, redirect, stop, config.drain_timeout).await {
+                tracing::error!(%error, "the HTTP port is gone");
+            }
+        });
+        tasks.spawn_last(|stop| writer.run(backend, stop));
+        let handle = Handle::new(node, health);
+        Ok(Running::new(handle, resolver, answers, tasks, config.https_addr, config.drain_timeout))
+    }
+}
+
+impl fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fleet").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+pub(crate) async fn listen(address: std::net::SocketAddr, setting: &'static str) -> Result<TcpListener, FleetError> {
+    TcpListener::bind(address).await.map_err(|source| FleetError::Listen { address, setting, source })
+}
+
+fn source(config: &Config) -> Result<Source, FleetError> {
+    Ok(match &config.issuer {
+        IssuerConfig::Acme(acme) => Source::Acme(Arc::new(Acme::new(acme.clone())?)),
+        IssuerConfig::BuiltIn { dir } => Source::Direct(Arc::new(BuiltInCa::open(dir)?)),
+    })
+}
+
+/// With Redis, a node keeps a copy of its own; a file store is its own copy.
+async fn snapshot(config: &Config) -> Result<Option<Snapshot>, FleetError> {
+    match (&config.backend, &config.data_dir) {
+        (BackendConfig::Redis { .. }, Some(dir)) => Ok(Some(Snapshot::open(dir.join("snapshot")).await?)),
+        _ => Ok(None),
+    }
+}
+
+/// Installs the local copy, and then what the store has. Without either there is no start.
+async fn first_catch_up(node: &Node, follower: &mut Follower) -> Result<(), FleetError> {
+    for error in node.installer.install_snapshot().await {
+        tracing::warn!(%error, "a local copy is not served");
+    }
+    let source = match timeout(FIRST_CATCH_UP, follower.catch_up()).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => error,
+        Err(elapsed) => StoreError::Unavailable {
+            store: "the store".to_owned(),
+            operation: "the first catch-up",
+            source: elapsed.into(),
+        },
+    };
+    if node.installer.publisher().served().is_empty() {
+        return Err(FleetError::NothingToServe { source });
+    }
+    tracing::warn!(error = %source, "starting from the local copy");
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! A handle on a node: its status and metrics, readable from anywhere and as often as liked.
+
+use std::{fmt, sync::Arc};
+
+use certfleet_store::event::EventKind;
+use certfleet_tls::Stats;
+
+use crate::{
+    health::{Health, Status},
+    node::Node,
+};
+
+/// Reads a running node. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Handle {
+    node: Arc<Node>,
+    health: Arc<Health>,
+    stats: Arc<Stats>,
+}
+
+impl Handle {
+    pub(crate) fn new(node: Arc<Node>, health: Arc<Health>) -> Self {
+        Self { node, health, stats: Arc::default() }
+    }
+
+    /// What the node serves, and whether it takes traffic.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.health.status()
+    }
+
+    /// The node's metrics in Prometheus' text format, version 0.0.4.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        self.node.metrics.text(&self.status(), &self.stats, self.node.clock.now())
+    }
+
+    pub(crate) fn handshakes(&self) -> Arc<Stats> {
+        Arc::clone(&self.stats)
+    }
+
+    pub(crate) fn stopping(&self) {
+        self.health.stop();
+    }
+
+    pub(crate) fn note(&self, kind: EventKind) {
+        self.node.note(kind, "", "");
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("node", &self.node.id).finish_non_exhaustive()
+    }
+}

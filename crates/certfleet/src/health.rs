@@ -1,0 +1,101 @@
+//! Health: what this node serves, and whether traffic should come to it.
+//!
+//! A node is ready when it serves a certificate and is not stopping. A store that is away does
+//! not make it unready: it goes on serving what it holds, and says so (P8).
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use certfleet_core::{CertificateId, Epoch, Generation, NameSet, NodeId, Timestamp};
+use serde::Serialize;
+
+use crate::{follower::Progress, node::Node};
+
+/// What a node says of itself.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// The node.
+    pub node: NodeId,
+    /// Whether it takes traffic.
+    pub ready: bool,
+    /// Why not, or what else an operator should know.
+    pub reasons: Vec<String>,
+    /// Whether the fleet's store answered when last asked.
+    pub store_up: bool,
+    /// The epoch up to which it serves every certificate.
+    pub epoch: Epoch,
+    /// The certificates it serves, by id.
+    pub certificates: Vec<Certificate>,
+}
+
+/// One certificate that a node serves.
+#[derive(Clone, Debug, Serialize)]
+pub struct Certificate {
+    /// Its id.
+    pub id: CertificateId,
+    /// Its names.
+    pub names: NameSet,
+    /// Its serial number, hexadecimal.
+    pub serial: String,
+    /// The end of its validity.
+    pub not_after: Timestamp,
+    /// Its generation.
+    pub generation: Generation,
+}
+
+/// Judges a node's health.
+pub(crate) struct Health {
+    node: Arc<Node>,
+    progress: Arc<Progress>,
+    wanted: Vec<CertificateId>,
+    stopping: AtomicBool,
+}
+
+impl Health {
+    /// The health of a node that is to serve `wanted`.
+    pub(crate) fn new(node: Arc<Node>, progress: Arc<Progress>, wanted: Vec<CertificateId>) -> Self {
+        Self { node, progress, wanted, stopping: AtomicBool::new(false) }
+    }
+
+    /// From now on the node is not ready.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        self.progress.changed.notify_one();
+    }
+
+    /// The node's status now.
+    pub(crate) fn status(&self) -> Status {
+        let mut certificates: Vec<_> = self.node.installer.publisher().served().into_iter().map(|served| Certificate {
+            id: served.id,
+            names: served.names,
+            serial: served.leaf.serial.clone(),
+            not_after: served.leaf.not_after,
+            generation: served.generation,
+        }).collect();
+        certificates.sort_by(|a, b| a.id.cmp(&b.id));
+        let stopping = self.stopping.load(Ordering::Acquire);
+        let store_up = self.progress.connected();
+        let mut reasons = Vec::new();
+        if stopping {
+            reasons.push("the node is stopping".to_owned());
+        }
+        if !store_up {
+            reasons.push("the store is away; what is served comes from memory".to_owned());
+        }
+        for id in &self.wanted {
+            if certificates.binary_search_by(|served| served.id.cmp(id)).is_err() {
+                reasons.push(format!("no certificate yet for {id}"));
+            }
+        }
+        Status {
+            node: self.node.id.clone(),
+            ready: !stopping && !certificates.is_empty(),
+            reasons,
+            store_up,
+            epoch: self.progress.epoch(),
+            certificates,
+        }
+    }
+}

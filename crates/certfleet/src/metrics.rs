@@ -1,0 +1,148 @@
+//! What Prometheus is told, in its naming conventions. Times are in seconds.
+//!
+//! Counters and histograms are kept by the tasks; gauges are set from the node's status as they
+//! are read, so that they are never older than the scrape.
+
+use certfleet_core::Timestamp;
+use certfleet_tls::Stats;
+use prometheus::{
+    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector,
+};
+
+use crate::health::Status;
+
+/// The metrics of one node.
+pub(crate) struct Metrics {
+    registry: Registry,
+    expiry: GaugeVec,
+    generation: IntGaugeVec,
+    epoch: IntGauge,
+    store_up: IntGauge,
+    ready: IntGauge,
+    lease_held: IntGauge,
+    handshakes: IntCounterVec,
+    /// `certificate_update_failures_total`, by certificate.
+    pub(crate) update_failures: IntCounterVec,
+    /// Orders by result: `issued`, or what kind of error.
+    pub(crate) orders: IntCounterVec,
+    /// Seconds from commit to live on this node.
+    pub(crate) propagation: Histogram,
+    /// Records that did not open or were not fit to serve.
+    pub(crate) refused: IntCounter,
+    /// Changes that the timer found and no message told.
+    pub(crate) feed_missed: IntCounter,
+    /// Tasks that died.
+    pub(crate) task_deaths: IntCounter,
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    pub(crate) fn new() -> Self {
+        let build = Gauge::with_opts(
+            Opts::new("certfleet_build_info", "Always 1; the version is in the label")
+                .const_label("version", env!("CARGO_PKG_VERSION")),
+        )
+        .expect("the name is valid");
+        build.set(1.0);
+        let metrics = Self {
+            registry: Registry::new(),
+            expiry: vec(GaugeVec::new, "certificate_expiry_seconds", "Seconds until the served certificate expires; negative once it has", "certificate"),
+            generation: vec(IntGaugeVec::new, "certfleet_certificate_generation", "Generation of the served certificate", "certificate"),
+            epoch: gauge("certfleet_epoch", "Fleet-wide commits up to which this node serves everything"),
+            store_up: gauge("certfleet_store_up", "1 if the fleet's store answered when last asked"),
+            ready: gauge("certfleet_ready", "1 if this node takes traffic"),
+            lease_held: gauge("certfleet_lease_held", "Leases this node holds"),
+            handshakes: vec(IntCounterVec::new, "certfleet_tls_handshakes_total", "TLS handshakes by result since the start", "result"),
+            update_failures: vec(IntCounterVec::new, "certificate_update_failures_total", "Failed attempts to renew on this node", "certificate"),
+            orders: vec(IntCounterVec::new, "certfleet_orders_total", "Orders at the CA by result", "result"),
+            propagation: Histogram::with_opts(
+                HistogramOpts::new("certfleet_propagation_seconds", "Seconds from commit to live on this node, where a message told of it")
+                    .buckets(vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0]),
+            )
+            .expect("the name is valid"),
+            refused: counter("certfleet_records_refused_total", "Stored records that did not open or were not fit to serve"),
+            feed_missed: counter("certfleet_feed_missed_total", "Changes found by the timer that no message told"),
+            task_deaths: counter("certfleet_task_deaths_total", "Tasks that died; each is a fault in certfleet"),
+        };
+        for collector in metrics.collectors().into_iter().chain([Box::new(build) as Box<dyn Collector>]) {
+            metrics.registry.register(collector).expect("each name is registered once");
+        }
+        metrics
+    }
+
+    fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.expiry.clone()),
+            Box::new(self.generation.clone()),
+            Box::new(self.epoch.clone()),
+            Box::new(self.store_up.clone()),
+            Box::new(self.ready.clone()),
+            Box::new(self.lease_held.clone()),
+            Box::new(self.handshakes.clone()),
+            Box::new(self.update_failures.clone()),
+            Box::new(self.orders.clone()),
+            Box::new(self.propagation.clone()),
+            Box::new(self.refused.clone()),
+            Box::new(self.feed_missed.clone()),
+            Box::new(self.task_deaths.clone()),
+        ]
+    }
+
+    /// Counts a lease as held until the guard is dropped.
+    pub(crate) fn hold_lease(&self) -> HeldLease {
+        self.lease_held.inc();
+        HeldLease(self.lease_held.clone())
+    }
+
+    /// The exposition text (version 0.0.4) at `now`.
+    pub(crate) fn text(&self, status: &Status, stats: &Stats, now: Timestamp) -> String {
+        self.epoch.set(signed(status.epoch.value()));
+        self.store_up.set(i64::from(status.store_up));
+        self.ready.set(i64::from(status.ready));
+        self.expiry.reset();
+        self.generation.reset();
+        for certificate in &status.certificates {
+            let label = &[certificate.id.as_str()];
+            let left = (certificate.not_after.as_millis() - now.as_millis()) as f64 / 1000.0;
+            self.expiry.with_label_values(label).set(left);
+            self.generation.with_label_values(label).set(signed(certificate.generation.value()));
+        }
+        for (result, count) in stats.counts() {
+            let counter = self.handshakes.with_label_values(&[result]);
+            counter.reset();
+            counter.inc_by(count);
+        }
+        let mut text = Vec::new();
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut text)
+            .expect("writing to memory does not fail");
+        String::from_utf8(text).expect("the exposition format is UTF-8")
+    }
+}
+
+/// A lease counted as held.
+pub(crate) struct HeldLease(IntGauge);
+
+impl Drop for HeldLease {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn vec<T>(new: impl FnOnce(Opts, &[&str]) -> prometheus::Result<T>, name: &str, help: &str, label: &str) -> T {
+    new(Opts::new(name, help), &[label]).expect("the name is valid")
+}
+
+fn gauge(name: &str, help: &str) -> IntGauge {
+    IntGauge::new(name, help).expect("the name is valid")
+}
+
+fn counter(name: &str, help: &str) -> IntCounter {
+    IntCounter::new(name, help).expect("the name is valid")
+}

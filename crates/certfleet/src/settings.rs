@@ -1,0 +1,346 @@
+//! Settings as people write them, and the way from there to a [`Config`].
+//!
+//! A setting comes from the environment or from a file, and the environment wins. Each value
+//! remembers where it was set, so that every error can say so. A name that begins with
+//! `CERTFLEET_` and is no setting is an error, never passed over. This is the only place that
+//! reads the environment; files other than the master key's are read by whoever calls
+//! [`Settings::with_file`].
+
+mod duration;
+mod error;
+pub mod known;
+mod master_key;
+mod read;
+mod service_link;
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    fmt, fs,
+};
+
+use zeroize::Zeroizing;
+
+pub use self::{
+    error::{Origin, Place, SettingsError},
+    known::Setting,
+};
+use crate::config::Config;
+
+/// The settings that are set.
+#[derive(Debug)]
+pub struct Settings {
+    values: BTreeMap<&'static str, Value>,
+    /// The first thing that was set wrongly in code; told when the configuration is asked for.
+    fault: Option<SettingsError>,
+    /// The host's name, which a node goes by if it is not given another.
+    host: Option<String>,
+}
+
+/// A value with the origin it came from.
+struct Value {
+    setting: &'static Setting,
+    text: Zeroizing<String>,
+    origin: Origin,
+}
+
+impl Settings {
+    /// Takes every variable of this process that begins with `CERTFLEET_`, and the host's name.
+    ///
+    /// # Errors
+    /// [`SettingsError::Unknown`] for a variable that is no setting, [`SettingsError::Invalid`]
+    /// for one that is empty or no UTF-8.
+    pub fn from_env() -> Result<Self, SettingsError> {
+        Self::from_variables(std::env::vars_os(), host_name())
+    }
+
+    /// Takes these variables, as [`Self::from_env`] takes the process's.
+    ///
+    /// # Errors
+    /// Those of [`Self::from_env`].
+    pub fn from_variables(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        host: Option<String>,
+    ) -> Result<Self, SettingsError> {
+        let mut settings = Self {
+            values: BTreeMap::new(),
+            fault: None,
+            host,
+        };
+        // In order, so that of several errors the same one is told each time.
+        for (name, value) in variables.into_iter().collect::<BTreeMap<_, _>>() {
+            let Some(key) = key_of(&name) else { continue };
+            if service_link::is_one(&key, &value) {
+                continue;
+            }
+            settings.add(&key, value.to_str(), Origin::Environment)?;
+        }
+        Ok(settings)
+    }
+
+    /// Adds what a file says, where the environment does not say it already.
+    ///
+    /// `file` is the name to use in messages; `entries` are its keys and values, a list's members
+    /// joined by commas.
+    ///
+    /// # Errors
+    /// [`SettingsError::Unknown`] for a key that is no setting, [`SettingsError::Invalid`] for an
+    /// empty value.
+    pub fn with_file(
+        mut self,
+        file: &str,
+        entries: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
+        let origin = Origin::File(file.to_owned());
+        for (key, text) in entries {
+            let text = Zeroizing::new(text);
+            if key == known::CONFIG.key {
+                return Err(SettingsError::Invalid {
+                    place: origin.place(&key),
+                    found: "a file names another file".to_owned(),
+                    wanted: format!("{} or --config", known::CONFIG.variable()),
+                });
+            }
+            self.add(&key, Some(&text), origin.clone())?;
+        }
+        Ok(self)
+    }
+
+    /// Sets a setting in code, over whatever it was set to; `method` is what messages name. What
+    /// is wrong with it is told by [`Self::config`].
+    pub(crate) fn set(&mut self, key: &str, text: impl Into<String>, method: &'static str) {
+        let text = Zeroizing::new(text.into());
+        self.values.remove(key);
+        if let Err(error) = self.add(key, Some(&text), Origin::Code(method)) {
+            self.fault.get_or_insert(error);
+        }
+    }
+
+    /// Adds a value for a setting that has none yet.
+    fn add(&mut self, key: &str, text: Option<&str>, origin: Origin) -> Result<(), SettingsError> {
+        let Some(setting) = Setting::by_key(key) else {
+            let nearest = Setting::nearest(key);
+            return Err(SettingsError::Unknown {
+                place: origin.place(key),
+                nearest: match origin {
+                    Origin::Environment => nearest.variable(),
+                    Origin::File(_) | Origin::Code(_) => nearest.key.to_owned(),
+                },
+            });
+        };
+        let text = match text {
+            Some(text) if !text.trim().is_empty() => text.trim(),
+            other => {
+                return Err(SettingsError::Invalid {
+                    place: origin.place(key),
+                    found: other
+                        .map_or("it is not UTF-8", |_| "it is set but empty")
+                        .to_owned(),
+                    wanted: setting.wanted(),
+                });
+            }
+        };
+        self.values.entry(setting.key).or_insert_with(|| Value {
+            setting,
+            text: Zeroizing::new(text.to_owned()),
+            origin,
+        });
+        Ok(())
+    }
+
+    /// What a setting is set to, or else its default.
+    #[must_use]
+    pub fn text(&self, setting: &Setting) -> Option<&str> {
+        self.values
+            .get(setting.key)
+            .map(|value| value.text.as_str())
+            .or(setting.default)
+    }
+
+    /// Where a setting was set, if it was.
+    #[must_use]
+    pub fn place(&self, setting: &Setting) -> Option<Place> {
+        self.values.get(setting.key).map(Value::place)
+    }
+
+    /// What a setting is set to, in a form that may be shown to anyone.
+    #[must_use]
+    pub fn shown(&self, setting: &Setting) -> Option<String> {
+        self.text(setting)
+            .map(|text| if setting.secret { "(secret)" } else { text })
+            .map(str::to_owned)
+    }
+
+    /// The configuration these settings make.
+    ///
+    /// Beyond the settings themselves it depends on the master key's file alone.
+    ///
+    /// # Errors
+    /// The first setting that is not good, in the order of [`known::ALL`].
+    pub fn config(&self) -> Result<Config, SettingsError> {
+        match &self.fault {
+            Some(fault) => Err(fault.clone()),
+            None => read::config(self),
+        }
+    }
+}
+
+/// Nothing is set; the host's name is known.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            values: BTreeMap::new(),
+            fault: None,
+            host: host_name(),
+        }
+    }
+}
+
+/// The key a variable stands for, if it is one of certfleet's.
+fn key_of(variable: &OsStr) -> Option<String> {
+    let key = variable.to_string_lossy();
+    Some(key.strip_prefix(known::PREFIX)?.to_ascii_lowercase())
+}
+
+/// What the system calls this host.
+fn host_name() -> Option<String> {
+    ["/proc/sys/kernel/hostname", "/etc/hostname"]
+        .into_iter()
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .chain(std::env::var_os("HOSTNAME").and_then(|name| name.into_string().ok()))
+        .map(|name| name.trim().to_owned())
+        .find(|name| !name.is_empty())
+}
+
+impl Value {
+    fn place(&self) -> Place {
+        self.origin.place(self.setting.key)
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = if self.setting.secret {
+            "(secret)"
+        } else {
+            self.text.as_str()
+        };
+        write!(f, "{text:?} from {}", self.place())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(of: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let pairs = of.iter().map(|&(name, value)| (name.into(), value.into()));
+        Settings::from_variables(pairs, None)
+    }
+
+    fn entries(of: &[(&str, &str)]) -> Vec<(String, String)> {
+        of.iter()
+            .map(|&(key, text)| (key.to_owned(), text.to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let settings = variables(&[("CERTFLEET_FLEET", "here"), ("PATH", "/bin")])
+            .unwrap()
+            .with_file(
+                "c.toml",
+                entries(&[("fleet", "there"), ("lease_ttl", "5s")]),
+            )
+            .unwrap();
+        assert_eq!(settings.text(&known::FLEET), Some("here"));
+        assert_eq!(settings.text(&known::LEASE_TTL), Some("5s"));
+        assert_eq!(settings.text(&known::ADMIN_ADDR), Some("127.0.0.1:9180"));
+        let place = |setting| settings.place(setting).map(|place| place.to_string());
+        assert_eq!(
+            place(&known::FLEET).unwrap(),
+            "environment variable CERTFLEET_FLEET"
+        );
+        assert_eq!(place(&known::LEASE_TTL).unwrap(), "c.toml, key lease_ttl");
+        assert_eq!(place(&known::ADMIN_ADDR), None);
+    }
+
+    #[test]
+    fn a_key_in_the_environment_wins_over_a_key_file_in_the_file() {
+        let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let settings = variables(&[("CERTFLEET_MASTER_KEY", key)])
+            .unwrap()
+            .with_file("c.toml", entries(&[("master_key_file", "/nowhere")]))
+            .unwrap();
+        assert!(master_key::ring(&settings).is_ok());
+        let settings = variables(&[("CERTFLEET_MASTER_KEY_FILE", "/nowhere")])
+            .unwrap()
+            .with_file("c.toml", entries(&[("master_key", key)]))
+            .unwrap();
+        assert!(master_key::ring(&settings).is_err());
+    }
+
+    #[test]
+    fn what_is_no_setting_is_named_with_its_neighbour() {
+        for (name, value, line) in [
+            (
+                "CERTFLEET_REDIS_UR",
+                "x",
+                "environment variable CERTFLEET_REDIS_UR is not a setting of certfleet; the \
+                 nearest is CERTFLEET_REDIS_URL",
+            ),
+            (
+                "CERTFLEET_FLEET",
+                " ",
+                "environment variable CERTFLEET_FLEET: it is set but empty; wanted: 1 to 63 of \
+                 the characters a-z 0-9 -, such as prod-eu",
+            ),
+        ] {
+            assert_eq!(variables(&[(name, value)]).unwrap_err().to_string(), line);
+        }
+        let file = |key, text| {
+            Settings::default()
+                .with_file("c.toml", entries(&[(key, text)]))
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(
+            file("lease_tll", "1s"),
+            "c.toml, key lease_tll is not a setting of certfleet; the nearest is lease_ttl"
+        );
+        assert_eq!(
+            file("config", "d.toml"),
+            "c.toml, key config: a file names another file; wanted: CERTFLEET_CONFIG or --config"
+        );
+    }
+
+    #[test]
+    fn what_is_set_wrongly_in_code_is_told_in_the_end() {
+        let line = |key, text, method| {
+            let mut settings = Settings::default();
+            settings.set("fleet", "first", "Fleet::builder().fleet");
+            settings.set(key, text, method);
+            settings.config().unwrap_err().to_string()
+        };
+        assert_eq!(
+            line("fleet", "Prod", "Fleet::builder().fleet"),
+            "Fleet::builder().fleet: found \"Prod\"; wanted: 1 to 63 of the characters a-z 0-9 -, \
+             such as prod-eu"
+        );
+        assert_eq!(
+            line("lease_tll", "1s", "Fleet::builder().setting"),
+            "Fleet::builder().setting(\"lease_tll\") is not a setting of certfleet; the nearest \
+             is lease_ttl"
+        );
+    }
+
+    #[test]
+    fn service_links_are_passed_over() {
+        variables(&[
+            ("CERTFLEET_SERVICE_HOST", "10.0.0.1"),
+            ("CERTFLEET_PORT", "tcp://10.0.0.1:443"),
+        ])
+        .unwrap();
+        assert!(variables(&[("CERTFLEET_PORT", "443")]).is_err());
+    }
+}

@@ -1,0 +1,110 @@
+//! The schedule in Redis: a sorted set of due times, and a hash for what has failed.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use certfleet_core::{CertificateId, Timestamp, retry::Attempt};
+use certfleet_store::{CommitError, Lease, Schedule, StoreError, lease::Resource};
+use redis::cmd;
+
+use crate::{
+    Redis,
+    certificate::readable_ids,
+    scripts::{self, millis},
+};
+
+/// How long an attempt is remembered after the next one was due. If nobody has made that by then,
+/// the fleet no longer wants the certificate.
+const ATTEMPT_KEPT: Duration = Duration::from_secs(7 * 86_400);
+
+#[async_trait]
+impl Schedule for Redis {
+    async fn enter(&self, id: &CertificateId, at: Timestamp) -> Result<(), StoreError> {
+        let due = &self.keys().due;
+        let mut command = cmd("ZADD");
+        command
+            .arg(due)
+            .arg("NX")
+            .arg(at.as_millis())
+            .arg(id.as_str());
+        self.run("enter", due, &command).await
+    }
+
+    async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<CertificateId>, StoreError> {
+        let due = &self.keys().due;
+        let mut command = cmd("ZRANGEBYSCORE");
+        command.arg(due).arg("-inf").arg(now.as_millis());
+        command.arg("LIMIT").arg(0).arg(most);
+        let members = self.run("due", due, &command).await?;
+        Ok(readable_ids(due, members))
+    }
+
+    async fn due_at(&self, id: &CertificateId) -> Result<Option<Timestamp>, StoreError> {
+        let due = &self.keys().due;
+        let score: Option<f64> = self
+            .run("due_at", due, cmd("ZSCORE").arg(due).arg(id.as_str()))
+            .await?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "milliseconds since 1970 are whole numbers far below 2^53; more saturates"
+        )]
+        Ok(score.map(|millis| Timestamp::from_millis(millis as i64)))
+    }
+
+    async fn hasten(&self, id: &CertificateId) -> Result<(), StoreError> {
+        let keys = self.keys();
+        let mut script = scripts::HASTEN.key(&keys.due);
+        script
+            .key(keys.attempt(id))
+            .key(&keys.feed)
+            .arg(id.as_str());
+        self.call("hasten", &keys.due, &script).await
+    }
+
+    async fn postpone(
+        &self,
+        lease: &Lease,
+        id: &CertificateId,
+        attempt: &Attempt,
+    ) -> Result<(), CommitError> {
+        let resource = Resource::Certificate(id.clone());
+        let keys = self.keys();
+        let at = keys.attempt(id);
+        let mut script = scripts::POSTPONE.key(keys.lease(&resource));
+        script
+            .key(&at)
+            .key(&keys.due)
+            .arg(id.as_str())
+            .arg(&lease.owner)
+            .arg(attempt.next.as_millis())
+            .arg(millis(ATTEMPT_KEPT))
+            .arg("failures")
+            .arg(attempt.failures)
+            .arg("failed_at")
+            .arg(attempt.failed_at.to_string())
+            .arg("node")
+            .arg(attempt.node.as_str())
+            .arg("error")
+            .arg(&attempt.error)
+            .arg("next")
+            .arg(attempt.next.to_string());
+        if self.call("postpone", &at, &script).await? {
+            Ok(())
+        } else {
+            Err(CommitError::LeaseLost { resource })
+        }
+    }
+
+    async fn attempt(&self, id: &CertificateId) -> Result<Option<Attempt>, StoreError> {
+        let Some(hash) = self.hash("attempt", self.keys().attempt(id)).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Attempt {
+            failures: hash.field("failures")?,
+            failed_at: hash.field("failed_at")?,
+            node: hash.field("node")?,
+            error: hash.field("error")?,
+            next: hash.field("next")?,
+        }))
+    }
+}

@@ -1,0 +1,72 @@
+-- Makes a record the newest generation of its certificate, in one step.
+--
+-- The order of the checks matters. A repeat of a commit that happened comes first, because its
+-- lease may be gone by then. Then the lease must be alive and the owner's, and nothing later may
+-- have been committed. Only then is anything written.
+--
+-- KEYS  1 the lease  2 the record  3 the due index  4 the change index  5 the epoch
+--       6 the attempt  7 the feed (a channel)
+-- ARGV  1 certificate id  2 owner  3 generation  4 fencing  5 fingerprint  6 renew_at, ms
+--       7... the record's fields, each name before its text
+-- Gives {'committed', epoch, committed_at}, {'lost'}, {'fenced', newest} or {'stale', newest}.
+
+-- A number of days since 1970-01-01 as YYYY-MM-DD.
+local function date(days)
+  local year = 1970
+  local function leap()
+    return year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
+  end
+  while days >= (leap() and 366 or 365) do
+    days = days - (leap() and 366 or 365)
+    year = year + 1
+  end
+  local month = 1
+  local lengths = {31, leap() and 29 or 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
+  while days >= lengths[month] do
+    days = days - lengths[month]
+    month = month + 1
+  end
+  return string.format('%04d-%02d-%02d', year, month, days + 1)
+end
+
+-- What TIME gives, as RFC 3339 in UTC with milliseconds.
+local function rfc3339(time)
+  local seconds = tonumber(time[1])
+  local rest = seconds % 86400
+  return string.format('%sT%02d:%02d:%02d.%03dZ', date(math.floor(seconds / 86400)),
+    math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60, math.floor(time[2] / 1000))
+end
+
+local stored = redis.call('HMGET', KEYS[2],
+  'generation', 'fencing', 'fingerprint', 'epoch', 'committed_at')
+if stored[1] == ARGV[3] and stored[2] == ARGV[4] and stored[3] == ARGV[5] and stored[4]
+  and stored[5] then
+  return {'committed', stored[4], stored[5]}
+end
+
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[2] then
+  return {'lost'}
+end
+if (tonumber(stored[2]) or 0) > tonumber(ARGV[4]) then
+  return {'fenced', stored[2]}
+end
+if (tonumber(stored[1]) or 0) >= tonumber(ARGV[3]) then
+  return {'stale', stored[1]}
+end
+
+local epoch = string.format('%.0f', redis.call('INCR', KEYS[5]))
+local committed_at = rfc3339(redis.call('TIME'))
+local fields = {epoch = epoch, committed_at = committed_at}
+local flat = {'epoch', epoch, 'committed_at', committed_at}
+for i = 7, #ARGV, 2 do
+  fields[ARGV[i]] = ARGV[i + 1]
+  flat[#flat + 1] = ARGV[i]
+  flat[#flat + 1] = ARGV[i + 1]
+end
+
+redis.call('DEL', KEYS[2], KEYS[6])
+redis.call('HSET', KEYS[2], unpack(flat))
+redis.call('ZADD', KEYS[3], ARGV[6], ARGV[1])
+redis.call('ZADD', KEYS[4], epoch, ARGV[1])
+redis.call('PUBLISH', KEYS[7], cjson.encode({kind = 'committed', fields = fields}))
+return {'committed', epoch, committed_at}

@@ -1,0 +1,208 @@
+//! Redis away, hanging, or unwilling: every operation ends in time, and says whose turn it is.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    time::{Duration, Instant},
+};
+
+use certfleet_core::{Epoch, retry::Attempt, seal::Sealed};
+use certfleet_redis::Redis;
+use certfleet_store::{
+    AccountVault, CertificateStore, ChallengeBoard, ChangeFeed, CommitError, EventLog, Lease,
+    Leases, NodeRegistry, Schedule, StoreError,
+    event::{Event, EventKind},
+    registry::Heartbeat,
+};
+use certfleet_testkit::{
+    process::free_address,
+    redis::{Options, RedisServer},
+};
+use tokio::time::sleep;
+
+use crate::fixture::{Fixture, TTL, at, config, id, node, resource};
+
+#[tokio::test]
+async fn a_node_starts_without_redis() {
+    let address = free_address().unwrap();
+    let redis = Redis::new(config(&format!("redis://:sesame@{address}"))).unwrap();
+    let error = redis.ping().await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+    let text = format!("{error} {error:?} {redis:?}");
+    assert!(text.contains(&format!("Redis at {address}")), "{text}");
+    assert!(!text.contains("sesame"), "{text}");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_for_the_operator() {
+    let options = Options {
+        password: Some("sesame".into()),
+        ..Options::default()
+    };
+    let server = RedisServer::start_with(options).await.unwrap();
+    Redis::new(config(&server.url()))
+        .unwrap()
+        .ping()
+        .await
+        .unwrap();
+    for url in [
+        format!("redis://:guess@{}", server.address()),
+        format!("redis://{}", server.address()),
+    ] {
+        let error = Redis::new(config(&url)).unwrap().ping().await.unwrap_err();
+        assert!(matches!(error, StoreError::Refused { .. }), "{error}");
+        assert!(!format!("{error}{error:?}").contains("guess"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn no_memory_is_for_the_operator() {
+    let fixture = Fixture::start().await;
+    let lease = fixture.lease("a.example").await;
+    let record = fixture.record("a.example", 1, &lease);
+    fixture.cli(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let error = fixture.redis.commit(&lease, &record).await.unwrap_err();
+    let CommitError::Store(error @ StoreError::Refused { .. }) = error else {
+        panic!("{error}");
+    };
+    assert!(error.to_string().contains("OOM"), "{error}");
+    fixture.cli(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    fixture.redis.commit(&lease, &record).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_hangs_when_redis_does() {
+    let fixture = Fixture::start().await;
+    let lease = fixture.lease("a.example").await;
+    fixture.server.pause().unwrap();
+    // One round with the connection that hangs, one with new ones.
+    for round in 0..2 {
+        for (name, operation) in operations(&fixture, &lease) {
+            let started = Instant::now();
+            let error = operation.await.expect_err("nobody answers");
+            let took = started.elapsed();
+            assert!(error.is_unavailable(), "{name}, round {round}: {error}");
+            assert!(
+                took < Duration::from_millis(1500),
+                "{name}, round {round}: {took:?}"
+            );
+        }
+    }
+    fixture.server.resume().unwrap();
+    let started = Instant::now();
+    while fixture.redis.ping().await.is_err() {
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "it heals by itself"
+        );
+        sleep(Duration::from_millis(50)).await;
+    }
+    for (name, operation) in operations(&fixture, &lease) {
+        operation
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+type Operation<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + 'a>>;
+
+/// Every operation there is.
+pub(crate) fn operations<'a>(
+    fixture: &'a Fixture,
+    lease: &'a Lease,
+) -> Vec<(&'static str, Operation<'a>)> {
+    operations_by(&fixture.redis, fixture, lease)
+}
+
+/// Every operation there is, done by `redis`, in an order in which all succeed.
+pub(crate) fn operations_by<'a>(
+    redis: &'a Redis,
+    fixture: &'a Fixture,
+    lease: &'a Lease,
+) -> Vec<(&'static str, Operation<'a>)> {
+    fn op<'a, T: 'a, E: Into<CommitError> + 'a>(
+        work: impl Future<Output = Result<T, E>> + 'a,
+    ) -> Operation<'a> {
+        Box::pin(async {
+            match work.await.map_err(Into::into) {
+                Ok(_) => Ok(()),
+                Err(CommitError::Store(error)) => Err(error),
+                Err(CommitError::LeaseLost { .. }) => Ok(()),
+                Err(refusal) => panic!("{refusal}"),
+            }
+        })
+    }
+    let here = id("a.example");
+    let heartbeat = Heartbeat {
+        node: node(),
+        version: "1".into(),
+        started_at: at("2026-01-01T00:00:00Z"),
+        at: at("2026-01-02T00:00:00Z"),
+        epoch: Epoch::new(1),
+        certificates: 1,
+        ready: true,
+    };
+    let event = Event {
+        at: at("2026-01-02T00:00:00Z"),
+        node: node(),
+        kind: EventKind::NodeStarted,
+        subject: String::new(),
+        detail: "here".into(),
+    };
+    let attempt = Attempt {
+        failures: 1,
+        failed_at: at("2026-01-02T00:00:00Z"),
+        node: node(),
+        error: "the CA said no".into(),
+        next: at("2026-01-02T00:01:00Z"),
+    };
+    let account: Sealed = fixture.record("a.example", 1, lease).sealed;
+    let (one, two, three) = (here.clone(), here.clone(), here.clone());
+    let (four, five) = (here.clone(), here.clone());
+    vec![
+        ("ping", op(redis.ping())),
+        (
+            "acquire",
+            op(async { redis.acquire(&resource("b.example"), &node(), TTL).await }),
+        ),
+        ("extend", op(redis.extend(lease))),
+        ("holders", op(redis.holders())),
+        (
+            "enter",
+            op(async move { redis.enter(&one, at("2026-01-01T00:00:00Z")).await }),
+        ),
+        (
+            "postpone",
+            op(async move { redis.postpone(lease, &two, &attempt).await }),
+        ),
+        ("attempt", op(async move { redis.attempt(&three).await })),
+        (
+            "commit",
+            op(async {
+                redis
+                    .commit(lease, &fixture.record("a.example", 1, lease))
+                    .await
+            }),
+        ),
+        ("load", op(async move { redis.load(&here).await })),
+        ("ids", op(redis.ids())),
+        ("changes", op(redis.changes(None))),
+        ("due", op(redis.due(at("2030-01-01T00:00:00Z"), 10))),
+        ("due_at", op(async move { redis.due_at(&four).await })),
+        ("hasten", op(async move { redis.hasten(&five).await })),
+        ("post", op(redis.post("token", "token.thumbprint", TTL))),
+        ("answer", op(redis.answer("token"))),
+        ("withdraw", op(redis.withdraw("token"))),
+        (
+            "keep_account",
+            op(async move { redis.keep_account(lease, "ca", &account).await }),
+        ),
+        ("account", op(redis.account("ca"))),
+        ("beat", op(async move { redis.beat(&heartbeat, TTL).await })),
+        ("nodes", op(redis.nodes())),
+        ("leave", op(async { redis.leave(&node()).await })),
+        ("append", op(async move { redis.append(&event).await })),
+        ("events", op(redis.events(10))),
+        ("release", op(redis.release(lease))),
+    ]
+}

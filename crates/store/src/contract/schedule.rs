@@ -1,0 +1,93 @@
+//! The schedule: what is due when, the same for every node.
+
+use std::time::Duration;
+
+use certfleet_core::{CertificateId, Timestamp, retry::Attempt};
+
+use super::{
+    LONG,
+    sample::{expired, lease, names, node, resource, soon},
+};
+use crate::{Backend, CommitError};
+
+const NOON: Timestamp = Timestamp::from_secs(1_900_000_000);
+
+fn id(names: &str) -> CertificateId {
+    self::names(names).id()
+}
+
+fn attempt(failures: u32) -> Attempt {
+    Attempt {
+        failures,
+        failed_at: NOON,
+        node: node("node-a"),
+        error: "no answer".to_owned(),
+        next: NOON.after(Duration::from_millis(1234)),
+    }
+}
+
+/// What is entered already stays as it is.
+pub async fn enters_if_absent(backend: &dyn Backend) {
+    let id = id("a.example");
+    assert_eq!(backend.due_at(&id).await.unwrap(), None);
+    for later in [1, 0, 2] {
+        let at = NOON.after(Duration::from_millis(later));
+        backend.enter(&id, at).await.unwrap();
+    }
+    let first = NOON.after(Duration::from_millis(1));
+    assert_eq!(backend.due_at(&id).await.unwrap(), Some(first));
+}
+
+/// The most overdue come first, what is not due does not come, and no more than asked for.
+pub async fn due_is_in_order_and_bounded(backend: &dyn Backend) {
+    for (name, after) in [("a", 20), ("b", 10), ("c", 30), ("d", 31), ("e", 0)] {
+        let at = NOON.after(Duration::from_millis(after));
+        backend
+            .enter(&id(&format!("{name}.example")), at)
+            .await
+            .unwrap();
+    }
+    let due = async |most| {
+        let now = NOON.after(Duration::from_millis(30));
+        let due = backend.due(now, most).await.unwrap();
+        due.iter()
+            .map(|id| id.as_str()[..1].to_owned())
+            .collect::<String>()
+    };
+    assert_eq!(due(10).await, "ebac");
+    assert_eq!(due(2).await, "eb");
+    assert_eq!(backend.due(NOON.before(LONG), 10).await.unwrap(), []);
+}
+
+/// A failure is written down by who holds the lease, and by nobody else.
+pub async fn postpones_under_the_lease_only(backend: &dyn Backend) {
+    let id = id("a.example");
+    assert_eq!(backend.attempt(&id).await.unwrap(), None);
+    let held = lease(backend, "a.example").await;
+    backend.postpone(&held, &id, &attempt(1)).await.unwrap();
+    assert_eq!(backend.attempt(&id).await.unwrap(), Some(attempt(1)));
+    assert_eq!(backend.due_at(&id).await.unwrap(), Some(attempt(1).next));
+
+    assert!(backend.release(&held).await.unwrap());
+    let expired = expired(backend, "a.example").await;
+    let elsewhere = lease(backend, "b.example").await;
+    for wrong in [held, expired, elsewhere] {
+        let result = backend.postpone(&wrong, &id, &attempt(2)).await;
+        let Err(CommitError::LeaseLost { resource: lost }) = result else {
+            panic!("{result:?}");
+        };
+        assert_eq!(lost, resource("a.example"));
+    }
+    assert_eq!(backend.attempt(&id).await.unwrap(), Some(attempt(1)));
+}
+
+/// What an operator asks for is due now, whatever has failed before.
+pub async fn hasten_makes_due_and_forgets_failures(backend: &dyn Backend) {
+    let id = id("a.example");
+    let held = lease(backend, "a.example").await;
+    backend.postpone(&held, &id, &attempt(5)).await.unwrap();
+    assert_eq!(backend.due(soon(), 10).await.unwrap(), []);
+    backend.hasten(&id).await.unwrap();
+    assert_eq!(backend.attempt(&id).await.unwrap(), None);
+    assert_eq!(backend.due(soon(), 10).await.unwrap(), [id]);
+}

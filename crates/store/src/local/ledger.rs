@@ -1,0 +1,239 @@
+//! The ledger: every committed record, the counters, and what is due when. It decides whether a
+//! commit stands.
+//!
+//! It is the part of a store that outlives a restart, as plain data: it reads no clock, takes no
+//! lock and does no I/O. Invariant: no two records share an epoch, and none is above the agenda's.
+
+use std::collections::BTreeMap;
+
+use certfleet_core::{CertificateId, Epoch, FencingToken, Record, Timestamp, retry::Attempt};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    CommitError, Lease, StoreError, Stored,
+    feed::{Changes, Position},
+};
+
+/// Records, counters and schedule.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    /// All but the records, small enough to be written whole at each change.
+    pub(super) agenda: Agenda,
+    records: BTreeMap<CertificateId, Stored>,
+    /// Which record each epoch made, for as long as it stands.
+    changed: BTreeMap<Epoch, CertificateId>,
+    /// Records that were there but could not be read.
+    unreadable: BTreeMap<CertificateId, Unreadable>,
+}
+
+/// The counters and the schedule.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Agenda {
+    incarnation: String,
+    epoch: Epoch,
+    fencing: FencingToken,
+    schedule: BTreeMap<CertificateId, Timestamp>,
+    attempts: BTreeMap<CertificateId, Attempt>,
+}
+
+/// Where a record that cannot be read lies, and why it cannot.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    pub(super) at: String,
+    pub(super) problem: String,
+}
+
+/// What a permitted commit comes to.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It has happened before; this stands.
+    Stands(Stored),
+    /// It is to happen, and to be applied as this.
+    New(Stored),
+}
+
+impl Agenda {
+    /// The beginning of a new incarnation.
+    pub(super) fn new() -> Self {
+        let nonce = getrandom::u64().expect("the operating system gives randomness");
+        Self {
+            incarnation: format!("{nonce:016x}"),
+            epoch: Epoch::ZERO,
+            fencing: FencingToken::ZERO,
+            schedule: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn next_token(&mut self) -> FencingToken {
+        self.fencing = self.fencing.next();
+        self.fencing
+    }
+
+    pub(super) fn enter(&mut self, id: &CertificateId, at: Timestamp) {
+        self.schedule.entry(id.clone()).or_insert(at);
+    }
+
+    pub(super) fn hasten(&mut self, id: &CertificateId, now: Timestamp) {
+        self.schedule.insert(id.clone(), now);
+        self.attempts.remove(id);
+    }
+
+    pub(super) fn postpone(&mut self, id: &CertificateId, attempt: &Attempt) {
+        self.schedule.insert(id.clone(), attempt.next);
+        self.attempts.insert(id.clone(), attempt.clone());
+    }
+
+    pub(super) fn due(&self, now: Timestamp, most: usize) -> Vec<CertificateId> {
+        let mut due: Vec<_> = self
+            .schedule
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(id, at)| (*at, id))
+            .collect();
+        due.sort_unstable();
+        due.into_iter()
+            .take(most)
+            .map(|(_, id)| id.clone())
+            .collect()
+    }
+
+    pub(super) fn due_at(&self, id: &CertificateId) -> Option<Timestamp> {
+        self.schedule.get(id).copied()
+    }
+
+    pub(super) fn attempt(&self, id: &CertificateId) -> Option<Attempt> {
+        self.attempts.get(id).cloned()
+    }
+}
+
+impl Ledger {
+    pub(super) const fn new(agenda: Agenda) -> Self {
+        Self {
+            agenda,
+            records: BTreeMap::new(),
+            changed: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn load(&self, id: &CertificateId) -> Result<Option<Stored>, StoreError> {
+        match self.unreadable.get(id) {
+            Some(unreadable) => Err(unreadable.error()),
+            None => Ok(self.records.get(id).cloned()),
+        }
+    }
+
+    pub(super) fn ids(&self) -> Vec<CertificateId> {
+        let mut ids: Vec<_> = self.records.keys().chain(self.unreadable.keys()).collect();
+        ids.sort_unstable();
+        ids.into_iter().cloned().collect()
+    }
+
+    /// Whether the commit of `record` under `lease`, which is `live` or not, stands.
+    ///
+    /// A record that cannot be read is in nobody's way: a good one replaces it.
+    pub(super) fn judge(
+        &self,
+        lease: &Lease,
+        live: bool,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Verdict, CommitError> {
+        lease.covers(record)?;
+        let standing = self.records.get(&record.id());
+        if let Some(standing) = standing.filter(|standing| standing.record == *record) {
+            return Ok(Verdict::Stands(standing.clone()));
+        }
+        if !live {
+            return Err(CommitError::LeaseLost {
+                resource: lease.resource.clone(),
+            });
+        }
+        if let Some(Stored { record: newest, .. }) = standing {
+            if record.fencing < newest.fencing {
+                return Err(CommitError::Fenced {
+                    id: record.id(),
+                    held: record.fencing,
+                    newest: newest.fencing,
+                });
+            }
+            if record.generation <= newest.generation {
+                return Err(CommitError::Stale {
+                    id: record.id(),
+                    offered: record.generation,
+                    newest: newest.generation,
+                });
+            }
+        }
+        Ok(Verdict::New(Stored {
+            epoch: self.agenda.epoch.next(),
+            committed_at: now,
+            record: record.clone(),
+        }))
+    }
+
+    /// Takes in what [`Self::judge`] allowed, or what a restart found that the agenda has not seen.
+    pub(super) fn apply(&mut self, stored: Stored) {
+        let id = stored.record.id();
+        self.agenda
+            .schedule
+            .insert(id.clone(), stored.record.renew_at);
+        self.agenda.attempts.remove(&id);
+        self.unreadable.remove(&id);
+        self.put(stored);
+    }
+
+    /// Takes in a record that a restart found. One above the agenda's epoch is a commit whose
+    /// second half was cut off, and is completed.
+    pub(super) fn restore(&mut self, stored: Stored) {
+        if stored.epoch > self.agenda.epoch {
+            self.apply(stored);
+        } else {
+            self.put(stored);
+        }
+    }
+
+    pub(super) fn restore_unreadable(&mut self, id: CertificateId, unreadable: Unreadable) {
+        self.unreadable.insert(id, unreadable);
+    }
+
+    fn put(&mut self, stored: Stored) {
+        let id = stored.record.id();
+        self.agenda.epoch = self.agenda.epoch.max(stored.epoch);
+        self.agenda.fencing = self.agenda.fencing.max(stored.record.fencing);
+        self.changed.insert(stored.epoch, id.clone());
+        if let Some(before) = self.records.insert(id, stored) {
+            self.changed.remove(&before.epoch);
+        }
+    }
+
+    pub(super) fn changes(&self, from: Option<&Position>) -> Changes {
+        let from = from.filter(|from| {
+            from.incarnation == self.agenda.incarnation && from.epoch <= self.agenda.epoch
+        });
+        let after = from.map_or(Epoch::ZERO, |from| from.epoch);
+        let unreadable = self.unreadable.values().filter(|_| from.is_none());
+        let readable = self
+            .changed
+            .range(after.next()..)
+            .filter_map(|(_, id)| self.records.get(id));
+        Changes {
+            position: Position {
+                incarnation: self.agenda.incarnation.clone(),
+                epoch: self.agenda.epoch,
+            },
+            complete: from.is_none(),
+            changed: unreadable
+                .map(|unreadable| Err(unreadable.error()))
+                .chain(readable.cloned().map(Ok))
+                .collect(),
+        }
+    }
+}
+
+impl Unreadable {
+    fn error(&self) -> StoreError {
+        StoreError::corrupt(self.at.clone(), &self.problem)
+    }
+}

@@ -1,0 +1,217 @@
+//! HAProxy as the fleet's TCP load balancer, from the Debian package `haproxy`.
+//!
+//! HTTPS goes round-robin to nodes whose `/readyz` answers, HTTP (the CA's challenges) to nodes
+//! whose `/healthz` does: a node must answer challenges before it has a certificate. It passes
+//! bytes on and knows nothing of TLS.
+
+use std::{fmt::Write, fs, net::SocketAddr, path::Path, process::Command};
+
+use anyhow::Result;
+
+use crate::process::{Process, TestDir, free_address};
+
+const PACKAGE: &str = "haproxy";
+
+/// One node behind the balancer.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Its name in HAProxy's statistics.
+    pub name: String,
+    /// Where it answers HTTP.
+    pub http: SocketAddr,
+    /// Where it answers HTTPS.
+    pub https: SocketAddr,
+    /// Where it answers `/readyz` and `/healthz`.
+    pub admin: SocketAddr,
+}
+
+/// A running HAProxy; killed and its folder removed when dropped.
+#[derive(Debug)]
+pub struct HaProxy {
+    // Before the folder, so that it is gone when the folder is removed.
+    process: Process,
+    http: SocketAddr,
+    https: SocketAddr,
+    dir: TestDir,
+}
+
+impl HaProxy {
+    /// Starts it in front of `servers`, which need not answer yet.
+    ///
+    /// # Errors
+    /// If it does not start; the end of its log is in the error.
+    pub async fn start(servers: &[Server]) -> Result<Self> {
+        let dir = TestDir::new("haproxy")?;
+        let (http, https) = (free_address()?, free_address()?);
+        let file = dir.path().join("haproxy.cfg");
+        fs::write(&file, configuration(http, https, servers))?;
+        let mut command = Command::new(program());
+        command.arg("-db").arg("-f").arg(&file);
+        let log = dir.path().join("haproxy.log");
+        let mut process = Process::start("haproxy", PACKAGE, command, &log)?;
+        process.listening(http).await?;
+        process.listening(https).await?;
+        Ok(Self {
+            process,
+            http,
+            https,
+            dir,
+        })
+    }
+
+    /// Its frontend for HTTP: what port 80 is to the world.
+    #[must_use]
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Its frontend for HTTPS: what port 443 is to the world.
+    #[must_use]
+    pub fn https(&self) -> SocketAddr {
+        self.https
+    }
+
+    /// The folder with its configuration and log.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+}
+
+/// Debian keeps it where only root's path looks.
+fn program() -> &'static str {
+    let debian = "/usr/sbin/haproxy";
+    if Path::new(debian).exists() {
+        debian
+    } else {
+        "haproxy"
+    }
+}
+
+fn configuration(http: SocketAddr, https: SocketAddr, servers: &[Server]) -> String {
+    let mut text = String::from(
+        "global
+    log stdout format raw local0 notice
+    maxconn 4096
+
+defaults
+    log global
+    mode tcp
+    balance roundrobin
+    timeout connect 1s
+    timeout client 60s
+    timeout server 60s
+    timeout check 500ms
+    retries 3
+    option redispatch 1
+    default-server inter 250ms fastinter 100ms downinter 250ms rise 1 fall 2
+",
+    );
+    for (name, front, path) in [("http", http, "/healthz"), ("https", https, "/readyz")] {
+        let _ = write!(
+            text,
+            "
+frontend {name}
+    bind {front}
+    default_backend {name}
+
+backend {name}
+    option httpchk GET {path}
+"
+        );
+        for server in servers {
+            let to = if name == "http" {
+                server.http
+            } else {
+                server.https
+            };
+            let (id, admin) = (&server.name, server.admin);
+            let _ = writeln!(
+                text,
+                "    server {id} {to} check addr {} port {}",
+                admin.ip(),
+                admin.port()
+            );
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+        time::{Duration, Instant, sleep},
+    };
+
+    use super::*;
+
+    /// Answers every connection with `word`, and every request for health with 200.
+    async fn node(word: &'static str) -> Server {
+        let (server, admin) = (listener().await, listener().await);
+        let address = server.local_addr().unwrap();
+        let admin_address = admin.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = server.accept().await {
+                let _ = stream.write_all(word.as_bytes()).await;
+            }
+        });
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = admin.accept().await {
+                let _ = stream.read(&mut [0; 512]).await;
+                let answer = b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n";
+                let _ = stream.write_all(answer).await;
+            }
+        });
+        Server {
+            name: word.into(),
+            http: address,
+            https: address,
+            admin: admin_address,
+        }
+    }
+
+    async fn listener() -> TcpListener {
+        TcpListener::bind(free_address().unwrap()).await.unwrap()
+    }
+
+    async fn ask(address: SocketAddr) -> String {
+        let mut word = String::new();
+        if let Ok(mut stream) = TcpStream::connect(address).await {
+            let _ = stream.read_to_string(&mut word).await;
+        }
+        word
+    }
+
+    #[tokio::test]
+    async fn spreads_over_the_healthy_and_leaves_out_the_dead() {
+        let (one, two) = (node("one").await, node("two").await);
+        let gone = free_address().unwrap();
+        let dead = Server {
+            name: "dead".into(),
+            http: gone,
+            https: gone,
+            admin: gone,
+        };
+        let proxy = HaProxy::start(&[one, dead, two]).await.unwrap();
+        let end = Instant::now() + Duration::from_secs(10);
+        let mut seen = [0_u32, 0];
+        while seen[0] < 20 || seen[1] < 20 {
+            assert!(Instant::now() < end, "answers by one and two: {seen:?}");
+            match ask(proxy.https()).await.as_str() {
+                "one" => seen[0] += 1,
+                "two" => seen[1] += 1,
+                // Until the first check has failed, the dead one may be tried.
+                _ => sleep(Duration::from_millis(20)).await,
+            }
+        }
+        assert!(seen[0].abs_diff(seen[1]) <= 2, "round-robin: {seen:?}");
+    }
+}

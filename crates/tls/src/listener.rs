@@ -1,0 +1,226 @@
+//! Accepts TCP connections and runs their handshakes, many at a time.
+//!
+//! A client that is slow, silent or speaks no TLS takes up one of a limited number of places for
+//! a limited time, and holds up nobody else. When all places are taken, new connections wait in
+//! the kernel's queue. There is no task that outlives the [`Listener`] and no queue but the
+//! places themselves: a finished connection keeps its place until it is taken.
+
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use rustls::ServerConfig;
+use tokio::{
+    net::{TcpListener, TcpStream, ToSocketAddrs},
+    task::JoinSet,
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use crate::stats::{Failure, Open, Stats};
+
+/// How long nothing is accepted when the system has no more sockets to give.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What one listener may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many handshakes may go on at a time, finished connections not yet taken among them.
+    pub max_handshakes: usize,
+    /// How long a handshake may take.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for Limits {
+    /// 512 handshakes of 10 seconds.
+    fn default() -> Self {
+        Self {
+            max_handshakes: 512,
+            handshake_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A TCP socket that gives TLS connections.
+///
+/// Dropping it closes the socket at once and breaks off the handshakes that are going on;
+/// connections already taken are not touched.
+pub struct Listener {
+    tcp: TcpListener,
+    acceptor: TlsAcceptor,
+    limits: Limits,
+    stats: Arc<Stats>,
+    handshakes: JoinSet<Option<Connection>>,
+    /// The end of a pause after an error of the system. Kept here, so that it holds even if the
+    /// call that began it is dropped.
+    paused_until: Option<Instant>,
+}
+
+type Connection = (TlsStream<TcpStream>, SocketAddr);
+
+impl Listener {
+    /// Binds `addr` (port 0 takes a free one), with counters of its own.
+    ///
+    /// # Errors
+    /// What the system says, such as that the address is in use.
+    pub async fn bind(
+        addr: impl ToSocketAddrs,
+        config: Arc<ServerConfig>,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        let tcp = TcpListener::bind(addr).await?;
+        Ok(Self::new(tcp, config, limits, Arc::default()))
+    }
+
+    /// Takes over a socket that is bound already, and counts in `stats`, which several listeners
+    /// may share.
+    #[must_use]
+    pub fn new(
+        tcp: TcpListener,
+        config: Arc<ServerConfig>,
+        limits: Limits,
+        stats: Arc<Stats>,
+    ) -> Self {
+        Self {
+            tcp,
+            acceptor: config.into(),
+            limits,
+            stats,
+            handshakes: JoinSet::new(),
+            paused_until: None,
+        }
+    }
+
+    /// The address it is bound to.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.stats)
+    }
+
+    /// The next connection whose handshake is done, whenever it began.
+    ///
+    /// Call it in a loop: connections are accepted only while a call is waiting. Errors of single
+    /// connections are counted and logged, errors of the system are waited out; neither ends the
+    /// loop. A call may be dropped at any time and nothing is lost (cancel safe).
+    pub async fn accept(&mut self) -> (TlsStream<TcpStream>, SocketAddr) {
+        loop {
+            let has_room = self.handshakes.len() < self.limits.max_handshakes.max(1);
+            tokio::select! {
+                Some(done) = self.handshakes.join_next() => match done {
+                    Ok(Some(connection)) => return connection,
+                    Ok(None) => {}
+                    Err(error) => tracing::error!(%error, "a handshake died; this is a fault in the TLS stack"),
+                },
+                accepted = accept_after(&self.tcp, self.paused_until), if has_room => {
+                    self.paused_until = None;
+                    match accepted {
+                        Ok((tcp, peer)) => self.begin(tcp, peer),
+                        Err(error) => {
+                            self.stats.accept_failed();
+                            if !concerns_one_connection(&error) {
+                                tracing::warn!(%error, "no connection can be accepted; is the limit of open files too low?");
+                                self.paused_until = Some(Instant::now() + PAUSE);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, tcp: TcpStream, peer: SocketAddr) {
+        let handshake = handshake(
+            self.acceptor.clone(),
+            tcp,
+            peer,
+            self.limits.handshake_timeout,
+            self.stats.begin(),
+        );
+        self.handshakes.spawn(handshake);
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("tcp", &self.tcp)
+            .field("limits", &self.limits)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The next TCP connection, but not before `pause` is over.
+async fn accept_after(
+    tcp: &TcpListener,
+    pause: Option<Instant>,
+) -> io::Result<(TcpStream, SocketAddr)> {
+    if let Some(end) = pause {
+        sleep_until(end).await;
+    }
+    tcp.accept().await
+}
+
+/// Whether only the connection to be accepted was lost, so that the next can be taken at once.
+/// Any other error (no more files, no more memory) would come again at once.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
+/// One handshake, counted and logged.
+async fn handshake(
+    acceptor: TlsAcceptor,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    limit: Duration,
+    open: Open,
+) -> Option<Connection> {
+    // Without it the last flight of a handshake may wait for an acknowledgement.
+    if let Err(error) = tcp.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "TCP_NODELAY is not set");
+    }
+    let (reason, error) = match timeout(limit, acceptor.accept(tcp)).await {
+        Ok(Ok(stream)) => {
+            open.succeeded(stream.get_ref().1);
+            return Some((stream, peer));
+        }
+        Ok(Err(error)) => (Failure::from(&error), error),
+        Err(elapsed) => (Failure::Timeout, elapsed.into()),
+    };
+    tracing::debug!(%peer, reason = reason.as_str(), %error, "TLS handshake failed");
+    open.failed(reason);
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_of_one_connection_go_without_a_pause() {
+        const ECONNABORTED: i32 = 103;
+        const EMFILE: i32 = 24;
+        const ENFILE: i32 = 23;
+        const ENOBUFS: i32 = 105;
+        for (code, one) in [
+            (ECONNABORTED, true),
+            (EMFILE, false),
+            (ENFILE, false),
+            (ENOBUFS, false),
+        ] {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(concerns_one_connection(&error), one, "{error}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What a listener counted since it was made.
+//!
+//! Every finished handshake is counted under exactly one result. Results are a closed set, so
+//! they are safe as metric labels. Addresses and names are never kept.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use rustls::{Error, HandshakeKind, ProtocolVersion, ServerConnection};
+
+/// Counters of a [`Listener`](crate::Listener), readable at any time.
+#[derive(Debug, Default)]
+pub struct Stats {
+    accepted: AtomicU64,
+    accept_errors: AtomicU64,
+    open: AtomicU64,
+    tls12: AtomicU64,
+    tls13: AtomicU64,
+    resumed: AtomicU64,
+    failures: [AtomicU64; Failure::ALL.len()],
+}
+
+impl Stats {
+    /// Connections accepted.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Relaxed)
+    }
+
+    /// Times the operating system gave an error instead of a connection.
+    #[must_use]
+    pub fn accept_errors(&self) -> u64 {
+        self.accept_errors.load(Relaxed)
+    }
+
+    /// Handshakes that are going on now.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.open.load(Relaxed)
+    }
+
+    /// Handshakes that succeeded by resuming a session; they are counted by version too.
+    #[must_use]
+    pub fn resumed(&self) -> u64 {
+        self.resumed.load(Relaxed)
+    }
+
+    /// Handshakes that failed for `reason`.
+    #[must_use]
+    pub fn failures(&self, reason: Failure) -> u64 {
+        self.failures[reason as usize].load(Relaxed)
+    }
+
+    /// Finished handshakes by result: `tls12` and `tls13` for success, else [`Failure::as_str`].
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let done = [
+            ("tls12", self.tls12.load(Relaxed)),
+            ("tls13", self.tls13.load(Relaxed)),
+        ];
+        let failed = Failure::ALL.map(|reason| (reason.as_str(), self.failures(reason)));
+        done.into_iter().chain(failed)
+    }
+
+    /// Counts a connection, and its handshake as open until the guard is dropped.
+    pub(crate) fn begin(self: &Arc<Self>) -> Open {
+        self.accepted.fetch_add(1, Relaxed);
+        self.open.fetch_add(1, Relaxed);
+        Open(Arc::clone(self))
+    }
+
+    pub(crate) fn accept_failed(&self) {
+        self.accept_errors.fetch_add(1, Relaxed);
+    }
+}
+
+/// A handshake that is going on. Dropped unfinished, it is counted under no result.
+pub(crate) struct Open(Arc<Stats>);
+
+impl Open {
+    pub(crate) fn succeeded(self, connection: &ServerConnection) {
+        let version = match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => &self.0.tls13,
+            _ => &self.0.tls12,
+        };
+        version.fetch_add(1, Relaxed);
+        if connection.handshake_kind() == Some(HandshakeKind::Resumed) {
+            self.0.resumed.fetch_add(1, Relaxed);
+        }
+    }
+
+    pub(crate) fn failed(self, reason: Failure) {
+        self.0.failures[reason as usize].fetch_add(1, Relaxed);
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Why a handshake failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It took longer than [`Limits::handshake_timeout`](crate::Limits).
+    Timeout,
+    /// What the client sent is no TLS, or malformed.
+    NotTls,
+    /// No certificate is published for the name, and no default.
+    NoCertificate,
+    /// No protocol version, cipher suite, group or ALPN protocol in common.
+    Incompatible,
+    /// The client broke the protocol.
+    Protocol,
+    /// The client sent a fatal alert, such as for a certificate it does not trust.
+    Alert,
+    /// The client closed the connection; so do the probes of many load balancers.
+    Closed,
+    /// Reading or writing failed, for instance by a reset.
+    Io,
+}
+
+impl Failure {
+    /// All reasons there are.
+    pub const ALL: [Self; 8] = [
+        Self::Timeout,
+        Self::NotTls,
+        Self::NoCertificate,
+        Self::Incompatible,
+        Self::Protocol,
+        Self::Alert,
+        Self::Closed,
+        Self::Io,
+    ];
+
+    /// The reason as a metric label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::NotTls => "not_tls",
+            Self::NoCertificate => "no_certificate",
+            Self::Incompatible => "incompatible",
+            Self::Protocol => "protocol",
+            Self::Alert => "alert",
+            Self::Closed => "closed",
+            Self::Io => "io",
+        }
+    }
+}
+
+/// rustls has no variant for a resolver that found nothing, only this text. A test of a real
+/// handshake holds it in place.
+const NO_CERTIFICATE: &str = "no server certificate chain resolved";
+
+/// Reads the error of a handshake.
+impl From<&io::Error> for Failure {
+    fn from(error: &io::Error) -> Self {
+        let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref()) else {
+            return match error.kind() {
+                io::ErrorKind::UnexpectedEof => Self::Closed,
+                _ => Self::Io,
+            };
+        };
+        match tls {
+            Error::General(text) if text == NO_CERTIFICATE => Self::NoCertificate,
+            Error::InvalidMessage(_) => Self::NotTls,
+            Error::AlertReceived(_) => Self::Alert,
+            Error::PeerIncompatible(_) | Error::NoApplicationProtocol => Self::Incompatible,
+            _ => Self::Protocol,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_reason_has_a_place_and_a_label_of_its_own() {
+        let stats = Arc::new(Stats::default());
+        for (index, reason) in Failure::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+            stats.begin().failed(reason);
+        }
+        let counts: Vec<_> = stats.counts().collect();
+        assert_eq!(
+            counts.len(),
+            counts
+                .iter()
+                .map(|(label, _)| label)
+                .collect::<HashSet<_>>()
+                .len()
+        );
+        assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), 8);
+        assert_eq!((stats.accepted(), stats.open()), (8, 0));
+    }
+}

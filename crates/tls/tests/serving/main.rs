@@ -1,0 +1,7 @@
+//! The crate as its users meet it: real handshakes over loopback TCP.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod fixture;
+mod handshake;
+mod listener;
