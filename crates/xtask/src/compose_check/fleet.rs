@@ -31,12 +31,19 @@ impl<'a> Fleet<'a> {
     pub(super) fn up(engine: &'a Engine, root: &Path) -> Result<Self> {
         let mut fleet = Self {
             engine,
-            file: root.join("docker-compose.yml").to_string_lossy().into_owned(),
+            file: root
+                .join("docker-compose.yml")
+                .to_string_lossy()
+                .into_owned(),
             took: Duration::ZERO,
         };
-        fleet.compose(["down", "--volumes", "--remove-orphans"]).output()?;
+        fleet
+            .compose(["down", "--volumes", "--remove-orphans"])
+            .output()?;
         let start = Instant::now();
-        fleet.compose(["up", "--build", "--detach", "--scale", "node=3"]).run()?;
+        fleet
+            .compose(["up", "--build", "--detach", "--scale", "node=3"])
+            .run()?;
         if let Err(error) = fleet.settle(3) {
             fleet.keep_logs(root)?;
             return Err(error);
@@ -46,36 +53,58 @@ impl<'a> Fleet<'a> {
     }
 
     /// A run of `docker compose` for this fleet.
-    pub(super) fn compose(&self, args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> Run {
-        self.docker(["compose", "--file", &self.file, "--project-name", PROJECT, "--profile", "local"]).args(args)
+    pub(super) fn compose(
+        &self,
+        args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>,
+    ) -> Run {
+        self.docker([
+            "compose",
+            "--file",
+            &self.file,
+            "--project-name",
+            PROJECT,
+            "--profile",
+            "local",
+        ])
+        .args(args)
     }
 
     /// A run of `docker`.
-    pub(super) fn docker(&self, args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>) -> Run {
+    pub(super) fn docker(
+        &self,
+        args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>,
+    ) -> Run {
         self.engine.docker(args)
     }
 
     /// A shell command inside a service's container; what it printed.
     pub(super) fn inside(&self, service: &str, command: &str) -> Result<String> {
-        self.compose(["exec", "-T", service, "sh", "-c", command]).output()
+        self.compose(["exec", "-T", service, "sh", "-c", command])
+            .output()
     }
 
     /// Scales the nodes and waits until as many are healthy.
     pub(super) fn scale(&self, count: usize) -> Result<()> {
         let scale = format!("node={count}");
-        self.compose(["up", "--detach", "--no-recreate", "--scale", &scale]).output()?;
+        self.compose(["up", "--detach", "--no-recreate", "--scale", &scale])
+            .output()?;
         self.settle(count)
     }
 
     /// The ids of a service's running containers, short as a container's host name is.
     pub(super) fn containers(&self, service: &str) -> Result<Vec<String>> {
         let ids = self.compose(["ps", "--quiet", service]).output()?;
-        Ok(ids.lines().map(|id| id.chars().take(12).collect()).collect())
+        Ok(ids
+            .lines()
+            .map(|id| id.chars().take(12).collect())
+            .collect())
     }
 
     /// One thing of a container, by a Go template.
     pub(super) fn inspect(&self, container: &str, format: &str) -> Result<String> {
-        let found = self.docker(["inspect", "--format", format, container]).output()?;
+        let found = self
+            .docker(["inspect", "--format", format, container])
+            .output()?;
         Ok(found.trim().to_owned())
     }
 
@@ -85,8 +114,13 @@ impl<'a> Fleet<'a> {
         let mut states = String::new();
         wait_until(LIMIT, || {
             let ids = self.compose(["ps", "--quiet"]).output()?;
-            states = self.docker(["inspect", "--format", health]).args(ids.lines()).output()?;
-            let good = states.lines().all(|line| line.ends_with(" running healthy"));
+            states = self
+                .docker(["inspect", "--format", health])
+                .args(ids.lines())
+                .output()?;
+            let good = states
+                .lines()
+                .all(|line| line.ends_with(" running healthy"));
             Ok(good && self.containers("node")?.len() == count)
         })
         .with_context(|| format!("not all is healthy, or there are not {count} nodes:\n{states}"))
@@ -103,13 +137,18 @@ impl<'a> Fleet<'a> {
     /// What a service's containers logged; all services if the name is empty.
     pub(super) fn logs(&self, service: &str) -> Result<String> {
         let service = (!service.is_empty()).then_some(service);
-        self.compose(["logs", "--no-color", "--timestamps"]).args(service).output()
+        self.compose(["logs", "--no-color", "--timestamps"])
+            .args(service)
+            .output()
     }
 }
 
 impl Drop for Fleet<'_> {
     fn drop(&mut self) {
-        if let Err(error) = self.compose(["down", "--volumes", "--remove-orphans"]).output() {
+        if let Err(error) = self
+            .compose(["down", "--volumes", "--remove-orphans"])
+            .output()
+        {
             eprintln!("xtask: WARNING: the project {PROJECT} is still there: {error:#}");
         }
     }

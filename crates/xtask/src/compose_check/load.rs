@@ -34,7 +34,10 @@ pub(super) struct Outcome {
 
 impl Load {
     /// Requests `names` in turn, `rate` of them a second, each over a TLS connection of its own.
-    #[expect(clippy::disallowed_methods, reason = "cargo tells by CARGO which cargo it is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "cargo tells by CARGO which cargo it is"
+    )]
     pub(super) fn start(roots: &Path, rate: u32) -> Result<Self> {
         let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
         let child = Command::new(cargo)
@@ -71,11 +74,19 @@ impl Load {
         stdout.read_to_string(&mut text)?;
         ensure!(self.0.wait()?.success(), "the load failed: {text}");
         let number = |key: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
             let line = line.with_context(|| format!("the load did not print {key}: {text}"))?;
-            line.trim().parse::<u64>().with_context(|| format!("{key} {line}"))
+            line.trim()
+                .parse::<u64>()
+                .with_context(|| format!("{key} {line}"))
         };
-        let [succeeded, failed, in_flight] = [number("succeeded")?, number("failed")?, number("in-flight")?];
+        let [succeeded, failed, in_flight] = [
+            number("succeeded")?,
+            number("failed")?,
+            number("in-flight")?,
+        ];
         Ok(Outcome {
             succeeded,
             failed,
@@ -89,7 +100,10 @@ impl Load {
 impl Drop for Load {
     fn drop(&mut self) {
         if self.0.stdin.take().is_some() && self.0.wait().is_err() {
-            eprintln!("xtask: WARNING: the load (process {}) did not end", self.0.id());
+            eprintln!(
+                "xtask: WARNING: the load (process {}) did not end",
+                self.0.id()
+            );
         }
     }
 }
@@ -99,7 +113,10 @@ impl Outcome {
     pub(super) fn check(&self, least: u64) -> Result<String> {
         let line = self.text.lines().take(6).collect::<Vec<_>>().join(", ");
         if self.failed > 0 || self.succeeded < least {
-            bail!("wanted {least} or more requests, none failed:\n{}", self.text);
+            bail!(
+                "wanted {least} or more requests, none failed:\n{}",
+                self.text
+            );
         }
         Ok(line)
     }

@@ -5,7 +5,11 @@
 //! the program runs on has only the few packages that distroless has. What differs from the real
 //! images is said in a line each.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -26,7 +30,14 @@ const PACKAGES: &str = "ca-certificates,docker-buildx,docker-compose,gcc,haproxy
                         libgcc-s1,libstdc++6,netbase,openssl,pebble,redis-server,tzdata";
 
 /// What the image that the program runs on holds.
-const RUNTIME_PACKAGES: [&str; 6] = ["base-files", "libc6", "libgcc-s1", "libstdc++6", "netbase", "tzdata"];
+const RUNTIME_PACKAGES: [&str; 6] = [
+    "base-files",
+    "libc6",
+    "libgcc-s1",
+    "libstdc++6",
+    "netbase",
+    "tzdata",
+];
 
 /// Where Debian keeps docker's plugins.
 const PLUGINS: &str = "/usr/libexec/docker/cli-plugins";
@@ -53,7 +64,9 @@ pub(super) fn ensure(engine: &mut Engine, root: &Path) -> Result<()> {
             }
         }
         let format = format!("{{{{index .Config.Labels {LABEL:?}}}}}");
-        let what = engine.docker(["image", "inspect", "--format", &format, &image]).output()?;
+        let what = engine
+            .docker(["image", "inspect", "--format", &format, &image])
+            .output()?;
         match what.trim() {
             "" => {}
             what => eprintln!("xtask: STAND-IN: {image} is not that image, but {what}"),
@@ -66,7 +79,13 @@ pub(super) fn ensure(engine: &mut Engine, root: &Path) -> Result<()> {
 fn images(engine: &Engine, root: &Path) -> Result<Vec<String>> {
     let compose = root.join("docker-compose.yml");
     let named = engine
-        .docker(["compose", "--profile", "*", "--file", &compose.to_string_lossy()])
+        .docker([
+            "compose",
+            "--profile",
+            "*",
+            "--file",
+            &compose.to_string_lossy(),
+        ])
         .args(["config", "--images"])
         .output()?;
     let dockerfile = fs::read_to_string(root.join("deploy/docker/Dockerfile"))?;
@@ -102,7 +121,10 @@ fn make(engine: &Engine, image: &str, work: &Path) -> Result<()> {
         }
         "ghcr.io/letsencrypt/pebble" => "ENTRYPOINT [\"pebble\"]",
         "ghcr.io/letsencrypt/pebble-challtestsrv" => "ENTRYPOINT [\"pebble-challtestsrv\"]",
-        other => bail!("no registry answers, and there is no recipe for a stand-in for {other:?}; add one to {}", file!()),
+        other => bail!(
+            "no registry answers, and there is no recipe for a stand-in for {other:?}; add one to {}",
+            file!()
+        ),
     };
     let package = match name {
         "redis" => "redis-server",
@@ -110,8 +132,12 @@ fn make(engine: &Engine, image: &str, work: &Path) -> Result<()> {
         _ => "pebble",
     };
     let version = version(work, package)?;
-    let dockerfile = format!("FROM {DEBIAN}\n{lines}\nLABEL {LABEL}=\"Debian's {package} {version}\"\n");
-    engine.docker(["build", "--quiet", "--tag", image, "-"]).input(dockerfile).run()
+    let dockerfile =
+        format!("FROM {DEBIAN}\n{lines}\nLABEL {LABEL}=\"Debian's {package} {version}\"\n");
+    engine
+        .docker(["build", "--quiet", "--tag", image, "-"])
+        .feed(&dockerfile)?;
+    Ok(())
 }
 
 /// Makes the folder and the image that the others are made of, unless they are there.
@@ -124,7 +150,11 @@ fn debian(engine: &Engine, work: &Path) -> Result<()> {
         }
         fs::create_dir_all(&dir)?;
         program("debootstrap")
-            .args(["--variant=minbase", &format!("--include={PACKAGES}"), "trixie"])
+            .args([
+                "--variant=minbase",
+                &format!("--include={PACKAGES}"),
+                "trixie",
+            ])
             .args([dir.join("root").as_os_str(), mirror()?.as_ref()])
             .run()?;
         fs::write(dir.join("complete"), "")?;
@@ -133,50 +163,83 @@ fn debian(engine: &Engine, work: &Path) -> Result<()> {
         return Ok(());
     }
     let root = dir.join("root");
-    import(&["-C", &root.to_string_lossy(), "."], &[], "a Debian 13 made by debootstrap", DEBIAN)
+    import(
+        &[
+            "--exclude=./var/cache/apt/archives/*.deb",
+            "--exclude=./usr/share/doc",
+            "--directory",
+            &root.to_string_lossy(),
+            ".",
+        ],
+        &[],
+        "a Debian 13 made by debootstrap",
+        DEBIAN,
+    )
 }
 
 /// This machine's Rust toolchain on the stand-in, and what cargo needs to reach the crates as it does here.
-#[expect(clippy::disallowed_methods, reason = "CARGO_HOME and SSL_CERT_FILE are cargo's and OpenSSL's own")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "CARGO_HOME, HOME and SSL_CERT_FILE are other programs' settings"
+)]
 fn rust(image: &str, work: &Path) -> Result<()> {
     let version = program("rustc").args(["--version"]).output()?;
+    let version = version.trim();
     let wanted = image.split([':', '-']).nth(1).unwrap_or_default();
     ensure!(
         version.split(' ').nth(1) == Some(wanted),
         "{image} has Rust {wanted}, and this machine's toolchain is {version}"
     );
+    let context = work.join("rust");
+    fs::create_dir_all(context.join("cargo"))?;
+    let roots = std::env::var("SSL_CERT_FILE")
+        .unwrap_or_else(|_| "/etc/ssl/certs/ca-certificates.crt".to_owned());
+    fs::copy(&roots, context.join("ca-certificates.crt")).with_context(|| roots.clone())?;
+    let cargo = std::env::var("CARGO_HOME")
+        .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
+    let config = cargo.map(|cargo| Path::new(&cargo).join("config.toml"));
+    let config = config.ok().and_then(|path| fs::read(path).ok());
+    fs::write(
+        context.join("cargo/config.toml"),
+        config.unwrap_or_default(),
+    )?;
+    fs::write(
+        context.join("Dockerfile"),
+        format!(
+            "FROM {DEBIAN}\nCOPY ca-certificates.crt /etc/ssl/certs/\nCOPY cargo /usr/local/cargo\n\
+             COPY toolchain /usr/local\nENV CARGO_HOME=/usr/local/cargo\n\
+             LABEL {LABEL}=\"Debian 13 with this machine's {version}\"\n"
+        ),
+    )?;
     let sysroot = program("rustc").args(["--print", "sysroot"]).output()?;
-    let extra = work.join("rust");
-    let home = extra.join("usr/local/cargo");
-    fs::create_dir_all(extra.join("etc/ssl/certs"))?;
-    fs::create_dir_all(&home)?;
-    let roots = std::env::var("SSL_CERT_FILE").unwrap_or_else(|_| "/etc/ssl/certs/ca-certificates.crt".to_owned());
-    fs::copy(&roots, extra.join("etc/ssl/certs/ca-certificates.crt")).with_context(|| roots.clone())?;
-    if let Ok(cargo) = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")))
-        && let Ok(config) = fs::read(Path::new(&cargo).join("config.toml"))
-    {
-        fs::write(home.join("config.toml"), config)?;
-    }
     let sysroot = Path::new(sysroot.trim());
-    let (parent, name) = (sysroot.parent().context("a toolchain's folder")?, sysroot.file_name().context("a toolchain's name")?);
+    let parent = sysroot.parent().context("a toolchain's folder")?;
+    let name = sysroot.file_name().context("a toolchain's name")?;
     let name = name.to_string_lossy();
-    import(
+    eprintln!("xtask: making a stand-in for {image}");
+    pack(
         &[
-            &format!("--transform=s,^{name}/,usr/local/,"),
-            "-C", &work.join("debian/root").to_string_lossy(), "--exclude=./etc/ssl/certs/ca-certificates.crt", ".",
-            "-C", &extra.canonicalize()?.to_string_lossy(), "./etc", "./usr",
-            "-C", &parent.to_string_lossy(), &format!("{name}/bin"), &format!("{name}/lib"),
+            &format!("--transform=s,^{name}/,toolchain/,"),
+            "--directory",
+            &context.to_string_lossy(),
+            "Dockerfile",
+            "ca-certificates.crt",
+            "cargo",
+            "--directory",
+            &parent.to_string_lossy(),
+            &format!("{name}/bin"),
+            &format!("{name}/lib"),
         ],
-        &["ENV CARGO_HOME=/usr/local/cargo"],
-        &format!("Debian 13 with this machine's {}", version.trim()),
-        image,
+        program("docker").args(["build", "--quiet", "--tag", image, "-"]),
     )
 }
 
 /// The C library, the public roots and the user "nonroot".
 fn distroless(image: &str, work: &Path) -> Result<()> {
     let root = work.join("debian/root");
-    let listed = chroot(&root, ["dpkg", "--listfiles"]).args(RUNTIME_PACKAGES).output()?;
+    let listed = chroot(&root, ["dpkg", "--listfiles"])
+        .args(RUNTIME_PACKAGES)
+        .output()?;
     // Folders come with their files; /etc/passwd is not a package's.
     let extra = work.join("distroless");
     fs::create_dir_all(extra.join("etc"))?;
@@ -187,13 +250,21 @@ fn distroless(image: &str, work: &Path) -> Result<()> {
     fs::write(extra.join("etc/group"), "root:x:0:\nnonroot:x:65532:\n")?;
     let files = listed
         .lines()
-        .filter(|path| path.starts_with('/') && !path.starts_with("/usr/share/doc") && !path.starts_with("/usr/share/man"))
+        .filter(|path| {
+            path.starts_with('/')
+                && !path.starts_with("/usr/share/doc")
+                && !path.starts_with("/usr/share/man")
+        })
         .filter(|path| {
             let path = root.join(&path[1..]);
             path.is_symlink() || path.is_file()
         })
         .map(|path| format!(".{path}\n"))
-        .chain(["./lib64\n".to_owned(), "./lib\n".to_owned(), "./etc/ssl/certs/ca-certificates.crt\n".to_owned()]);
+        .chain([
+            "./lib64\n".to_owned(),
+            "./lib\n".to_owned(),
+            "./etc/ssl/certs/ca-certificates.crt\n".to_owned(),
+        ]);
     let list = work.join("distroless.files");
     let mut files: Vec<_> = files.collect();
     files.sort();
@@ -201,10 +272,21 @@ fn distroless(image: &str, work: &Path) -> Result<()> {
     fs::write(&list, files.concat())?;
     import(
         &[
-            "--no-recursion", "-C", &root.to_string_lossy(), "--files-from", &list.to_string_lossy(),
-            "-C", &extra.canonicalize()?.to_string_lossy(), "./etc/passwd", "./etc/group",
+            "--no-recursion",
+            "--directory",
+            &root.to_string_lossy(),
+            "--files-from",
+            &list.to_string_lossy(),
+            "--directory",
+            &extra.canonicalize()?.to_string_lossy(),
+            "./etc/passwd",
+            "./etc/group",
         ],
-        &["USER 65532:65532", "WORKDIR /", "ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],
+        &[
+            "USER 65532:65532",
+            "WORKDIR /",
+            "ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
+        ],
         "the same few packages of Debian 13 unpacked",
         image,
     )
@@ -213,22 +295,34 @@ fn distroless(image: &str, work: &Path) -> Result<()> {
 /// Makes an image of one layer out of what tar packs.
 fn import(tar: &[&str], changes: &[&str], what: &str, image: &str) -> Result<()> {
     eprintln!("xtask: making a stand-in for {image}");
+    let label = format!("LABEL {LABEL}={what:?}");
+    let changes = changes.iter().copied().chain([label.as_str()]);
+    let import = program("docker")
+        .args(["import"])
+        .args(changes.flat_map(|change| ["--change", change]))
+        .args(["-", image]);
+    pack(tar, import)
+}
+
+/// Gives what tar packs to another program's standard input.
+fn pack(tar: &[&str], to: Run) -> Result<()> {
     let mut pack = Command::new("tar")
         .args(["--create", "--numeric-owner"])
         .args(tar)
-        .stdout(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .context("cannot run tar")?;
-    let output = pack.stdout.take().context("tar's output was piped")?;
-    let label = format!("LABEL {LABEL}={what:?}");
-    let changes = changes.iter().copied().chain([label.as_str()]).flat_map(|change| ["--change", change]);
-    program("docker").args(["import"]).args(changes).args(["-", image]).stdin(output).output()?;
+    let output = pack.stdout.take().context("tar's output is piped")?;
+    to.stdin(output).output()?;
     ensure!(pack.wait()?.success(), "tar failed");
     Ok(())
 }
 
 fn version(work: &Path, package: &str) -> Result<String> {
-    let version = chroot(&work.join("debian/root"), ["dpkg-query", "--show", "--showformat=${Version}", package]);
+    let version = chroot(
+        &work.join("debian/root"),
+        ["dpkg-query", "--show", "--showformat=${Version}", package],
+    );
     version.output()
 }
 
@@ -239,7 +333,12 @@ fn chroot<const N: usize>(root: &Path, args: [&str; N]) -> Run {
 /// The package source of this machine, whichever way it is written down.
 fn mirror() -> Result<String> {
     let targets = program("apt-get")
-        .args(["indextargets", "--format", "$(SITE) $(LABEL) $(ORIGIN) $(COMPONENT) $(RELEASE)", "Created-By: Packages"])
+        .args([
+            "indextargets",
+            "--format",
+            "$(SITE) $(LABEL) $(ORIGIN) $(COMPONENT) $(RELEASE)",
+            "Created-By: Packages",
+        ])
         .output()?;
     targets
         .lines()
