@@ -161,7 +161,6 @@ impl Acme {
                 operation,
                 limit,
                 retry_after: None,
-                doubtful: true,
             })
         })
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use certfleet_core::Bundle;
 use instant_acme::{
-    Account, AuthorizationState, AuthorizationStatus, ChallengeStatus, Error, Identifier, NewOrder,
-    OrderStatus, RetryPolicy,
+    Account, AuthorizationState, AuthorizationStatus, ChallengeStatus, ChallengeType, Error,
+    Identifier, NewOrder, OrderStatus, RetryPolicy,
 };
 use tokio::time::Instant;
 
@@ -19,6 +19,7 @@ use crate::{
     retry::{Repeat, Tries},
 };
 
+const WHOLE: &str = "get the certificate";
 const CREATE: &str = "create the order";
 const AUTHORIZATIONS: &str = "read the authorizations";
 const READY: &str = "start the validation";
@@ -61,7 +62,7 @@ impl<'a> Attempt<'a> {
         let mut solver = Http01::new(self.wanted.answers);
         let result = tokio::time::timeout_at(self.end, self.steps(&mut solver)).await;
         solver.withdraw().await;
-        result.unwrap_or_else(|_| Err(self.timed_out(DOWNLOAD, None)))
+        result.unwrap_or_else(|_| Err(self.timed_out(WHOLE, None)))
     }
 
     async fn steps(&self, solver: &mut Http01<'_>) -> Result<Bundle, IssueError> {
@@ -172,7 +173,7 @@ impl<'a> Attempt<'a> {
                         wanted: Http01::NAME,
                         offered,
                     })?;
-            solver.present(&name, &challenge).await?;
+            solver.present(self.ca, &name, &challenge).await?;
             self.step(Step::ChallengePresented {
                 name: name.clone(),
                 token: challenge.token.clone(),
@@ -389,7 +390,6 @@ impl<'a> Attempt<'a> {
             operation,
             limit: self.limit,
             retry_after,
-            doubtful: true,
         }
     }
 
@@ -416,7 +416,12 @@ fn offered(state: &AuthorizationState) -> String {
     let types: Vec<_> = state
         .challenges
         .iter()
-        .map(|challenge| format!("{:?}", challenge.r#type))
+        .map(|challenge| match &challenge.r#type {
+            ChallengeType::Http01 => "http-01",
+            ChallengeType::Dns01 => "dns-01",
+            ChallengeType::TlsAlpn01 => "tls-alpn-01",
+            _ => "another",
+        })
         .collect();
     types.join(", ")
 }

@@ -10,6 +10,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -273,7 +274,9 @@ fn replace_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), BuiltInCaEr
 }
 
 fn write_draft(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf, BuiltInCaError> {
-    let draft = path.with_extension(format!("{}.tmp", std::process::id()));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let draft = path.with_extension(format!("{}-{count}.tmp", std::process::id()));
     let write = || {
         let mut out = File::options()
             .write(true)

@@ -32,8 +32,6 @@ pub enum IssueError {
         limit: Duration,
         /// How long the CA wants to be left alone.
         retry_after: Option<Duration>,
-        /// Whether the CA may have acted on the request nonetheless.
-        doubtful: bool,
     },
     /// The CA answered with an error.
     #[error("{ca} refused to {operation}: {problem}{}", Status(*status))]

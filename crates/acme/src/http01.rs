@@ -12,7 +12,7 @@ use std::{
 use certfleet_core::NameSet;
 use instant_acme::{ChallengeHandle, ChallengeType};
 
-use crate::{ChallengeAnswers, IssueError, error};
+use crate::{ChallengeAnswers, IssueError, error, problem::words};
 
 const WITHDRAW_LIMIT: Duration = Duration::from_secs(10);
 
@@ -46,9 +46,17 @@ impl<'a> Http01<'a> {
     /// Presents the answer to `challenge`.
     pub(crate) async fn present(
         &mut self,
+        ca: &str,
         name: &str,
         challenge: &ChallengeHandle<'_>,
     ) -> Result<(), IssueError> {
+        if !is_token(&challenge.token) {
+            return Err(IssueError::Answer {
+                ca: ca.to_owned(),
+                operation: "present a challenge's answer",
+                problem: format!("{:?} is no token", words(&challenge.token)),
+            });
+        }
         // Noted first: an answer whose presentation was cut off may be up nonetheless.
         self.presented.push(challenge.token.clone());
         let authorization = challenge.key_authorization();
@@ -87,5 +95,27 @@ impl Drop for Http01<'_> {
                 .as_mut()
                 .poll(&mut Context::from_waker(Waker::noop()));
         }
+    }
+}
+
+/// Whether this is base64url (RFC 8555 section 8.3), as what goes into paths and keys must be.
+fn is_token(token: &str) -> bool {
+    (1..=128).contains(&token.len())
+        && token
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_cannot_leave_its_place() {
+        assert!(is_token("evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr_oA"));
+        for bad in ["", "../key", "a/b", "a b", "a:b", "a\r\nb", "é"] {
+            assert!(!is_token(bad), "{bad:?}");
+        }
+        assert!(!is_token(&"x".repeat(129)));
     }
 }

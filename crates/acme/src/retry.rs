@@ -2,7 +2,8 @@
 //!
 //! This is the only module that names the crate `backoff` (unmaintained, RUSTSEC-2025-0012). What
 //! the CA refused is never tried again here, and neither is anything it put a Retry-After on: that
-//! is for the fleet to wait for, with the lease given back.
+//! is for the fleet to wait for, with the lease given back. A request that ran into its time limit
+//! has had its time.
 
 use std::time::Duration;
 
@@ -86,11 +87,6 @@ fn waits() -> ExponentialBackoff {
 fn is_transient(error: &IssueError, repeat: Repeat) -> bool {
     let (passing, doubtful) = match error {
         IssueError::Connection { doubtful, .. } => (true, *doubtful),
-        IssueError::TimedOut {
-            retry_after: None,
-            doubtful,
-            ..
-        } => (true, *doubtful),
         IssueError::Refused {
             status,
             problem,

@@ -131,11 +131,10 @@ impl HttpClient for Transport {
     ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, Error>> + Send>> {
         let this = self.clone();
         Box::pin(async move {
-            let doubtful = request.method() == Method::POST;
             let limit = this.limit;
             tokio::time::timeout(limit, this.exchange(request))
                 .await
-                .unwrap_or(Err(Fault::TimedOut { limit, doubtful }))
+                .unwrap_or(Err(Fault::TimedOut(limit)))
                 .map_err(|fault| Error::Other(Box::new(fault)))
         })
     }
@@ -216,10 +215,7 @@ pub(crate) enum Fault {
         problem: String,
         doubtful: bool,
     },
-    TimedOut {
-        limit: Duration,
-        doubtful: bool,
-    },
+    TimedOut(Duration),
     Refused {
         status: StatusCode,
         problem: Box<Problem>,
@@ -242,12 +238,11 @@ impl Fault {
                 problem,
                 doubtful,
             },
-            Self::TimedOut { limit, doubtful } => IssueError::TimedOut {
+            Self::TimedOut(limit) => IssueError::TimedOut {
                 ca,
                 operation,
                 limit,
                 retry_after: None,
-                doubtful,
             },
             Self::Refused {
                 status,

@@ -43,7 +43,9 @@ pub(crate) struct Accounts {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AccountError {
     /// The stored account does not open.
-    #[error("the fleet's account at {issuer} does not open: {source}; add its master key to the key ring, or delete the account's entry to make a new one")]
+    #[error(
+        "the fleet's account at {issuer} does not open: {source}; add its master key to the key ring, or delete the account's entry to make a new one"
+    )]
     Open { issuer: String, source: SealError },
     /// The CA refused or failed.
     #[error(transparent)]
@@ -62,16 +64,23 @@ pub(crate) enum AccountError {
 impl Accounts {
     /// Accounts at `source`.
     pub(crate) fn new(node: Arc<Node>, source: Source, lease_ttl: Duration) -> Self {
-        Self { node, source, lease_ttl, signed_in: OnceCell::new() }
+        Self {
+            node,
+            source,
+            lease_ttl,
+            signed_in: OnceCell::new(),
+        }
     }
 
     /// The issuer, ready to issue.
     pub(crate) async fn issuer(&self) -> Result<Arc<dyn Issuer>, AccountError> {
         match &self.source {
             Source::Direct(issuer) => Ok(Arc::clone(issuer)),
-            Source::Acme(acme) => {
-                self.signed_in.get_or_try_init(|| self.sign_in(acme)).await.map(Arc::clone)
-            }
+            Source::Acme(acme) => self
+                .signed_in
+                .get_or_try_init(|| self.sign_in(acme))
+                .await
+                .map(Arc::clone),
         }
     }
 
@@ -81,7 +90,12 @@ impl Accounts {
                 break self.open(acme, &sealed)?;
             }
             let resource = Resource::Account(acme.name().to_owned());
-            match self.node.backend.acquire(&resource, &self.node.id, self.lease_ttl).await? {
+            match self
+                .node
+                .backend
+                .acquire(&resource, &self.node.id, self.lease_ttl)
+                .await?
+            {
                 None => sleep(LOOK_AGAIN).await,
                 Some(lease) => {
                     let backend = &*self.node.backend;
@@ -104,16 +118,23 @@ impl Accounts {
         }
         let credentials = acme.create_account().await?;
         let sealed = node.keys.seal(&self.context(acme), credentials.as_bytes());
-        node.backend.keep_account(lease, acme.name(), &sealed).await?;
+        node.backend
+            .keep_account(lease, acme.name(), &sealed)
+            .await?;
         node.note(EventKind::AccountCreated, acme.name(), "");
         Ok(credentials)
     }
 
     fn open(&self, acme: &Acme, sealed: &Sealed) -> Result<Credentials, AccountError> {
-        let opened = self.node.keys.open(&self.context(acme), sealed).map_err(|source| {
-            AccountError::Open { issuer: acme.name().to_owned(), source }
-        })?;
-        Ok(Credentials::from_bytes(&opened)?)
+        let opened = self
+            .node
+            .keys
+            .open(&self.context(acme), sealed)
+            .map_err(|source| AccountError::Open {
+                issuer: acme.name().to_owned(),
+                source,
+            })?;
+        Ok(Credentials::from_bytes(&opened))
     }
 
     fn context<'a>(&'a self, acme: &'a Acme) -> Context<'a> {

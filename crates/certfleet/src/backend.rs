@@ -20,6 +20,6 @@ pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Back
             url.secret(),
             config.fleet.clone(),
         ))?),
-        BackendConfig::Local { data_dir } => Arc::new(FileStore::open(data_dir, clock).await?),
+        BackendConfig::Local { data_dir } => Arc::new(FileStore::open(data_dir, clock)?),
     })
 }

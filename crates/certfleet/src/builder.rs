@@ -114,14 +114,23 @@ impl Builder {
     /// [`FleetError::Settings`], which names the method whose value is wrong.
     pub fn build(mut self) -> Result<Fleet, FleetError> {
         if !self.certificates.is_empty() {
-            self.settings.set("domains", self.certificates.join(","), "Fleet::builder().certificate");
+            self.settings.set(
+                "domains",
+                self.certificates.join(","),
+                "Fleet::builder().certificate",
+            );
         }
-        Ok(Fleet { config: self.settings.config()?, parts: self.parts })
+        Ok(Fleet {
+            config: self.settings.config()?,
+            parts: self.parts,
+        })
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }

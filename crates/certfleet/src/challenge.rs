@@ -42,7 +42,11 @@ pub(crate) struct Answers {
 impl Answers {
     /// No answers yet.
     pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
-        Self { backend, own: Mutex::default(), asking: Semaphore::new(ASKING) }
+        Self {
+            backend,
+            own: Mutex::default(),
+            asking: Semaphore::new(ASKING),
+        }
     }
 
     fn own(&self) -> MutexGuard<'_, HashMap<String, String>> {
@@ -53,7 +57,10 @@ impl Answers {
         if let Some(answer) = self.own().get(token) {
             return Ok(Some(answer.clone()));
         }
-        let _permit = self.asking.try_acquire().map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
+        let _permit = self
+            .asking
+            .try_acquire()
+            .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
         match timeout(ASK_LIMIT, self.backend.answer(token)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
@@ -69,7 +76,8 @@ impl Answers {
 impl ChallengeAnswers for Answers {
     async fn present(&self, token: &str, key_authorization: &str) -> Result<(), BoxError> {
         self.backend.post(token, key_authorization, TTL).await?;
-        self.own().insert(token.to_owned(), key_authorization.to_owned());
+        self.own()
+            .insert(token.to_owned(), key_authorization.to_owned());
         Ok(())
     }
 
@@ -83,7 +91,9 @@ impl ChallengeAnswers for Answers {
 
 /// The challenge route alone: `GET /.well-known/acme-challenge/TOKEN`.
 pub(crate) fn router(answers: Arc<Answers>) -> Router {
-    Router::new().route("/.well-known/acme-challenge/{token}", get(answer)).with_state(answers)
+    Router::new()
+        .route("/.well-known/acme-challenge/{token}", get(answer))
+        .with_state(answers)
 }
 
 async fn answer(State(answers): State<Arc<Answers>>, Path(token): Path<String>) -> Response {
@@ -91,7 +101,9 @@ async fn answer(State(answers): State<Arc<Answers>>, Path(token): Path<String>) 
         return StatusCode::NOT_FOUND.into_response();
     }
     match answers.find(&token).await {
-        Ok(Some(answer)) => ([(header::CONTENT_TYPE, "application/octet-stream")], answer).into_response(),
+        Ok(Some(answer)) => {
+            ([(header::CONTENT_TYPE, "application/octet-stream")], answer).into_response()
+        }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(status) => status.into_response(),
     }
@@ -100,7 +112,9 @@ async fn answer(State(answers): State<Arc<Answers>>, Path(token): Path<String>) 
 /// A token is base64url without padding (RFC 8555 section 8).
 fn is_token(text: &str) -> bool {
     (1..=LONGEST_TOKEN).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
 #[cfg(test)]

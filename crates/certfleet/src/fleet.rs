@@ -8,7 +8,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use axum::Router;
 use certfleet_acme::{Acme, BuiltInCa, Issuer};
 use certfleet_core::{policy::RenewalPolicy, retry::RetrySchedule};
-use certfleet_store::{Backend, Clock, StoreError, SystemClock, event::EventKind, snapshot::Snapshot};
+use certfleet_store::{
+    Backend, Clock, StoreError, SystemClock, event::EventKind, snapshot::Snapshot,
+};
 use tokio::{net::TcpListener, time::timeout};
 
 use crate::{
@@ -58,7 +60,10 @@ impl Fleet {
     /// A node as `config` describes it.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, parts: Parts::default() }
+        Self {
+            config,
+            parts: Parts::default(),
+        }
     }
 
     /// A node as the `CERTFLEET_*` environment variables describe it.
@@ -121,29 +126,55 @@ impl Fleet {
             clock,
         });
         let progress = Arc::new(Progress::default());
-        let wanted = config.certificates.iter().map(certfleet_core::NameSet::id).collect();
-        let health = Arc::new(Health::new(Arc::clone(&node), Arc::clone(&progress), wanted));
+        let wanted = config
+            .certificates
+            .iter()
+            .map(certfleet_core::NameSet::id)
+            .collect();
+        let health = Arc::new(Health::new(
+            Arc::clone(&node),
+            Arc::clone(&progress),
+            wanted,
+        ));
         let answers = Arc::new(Answers::new(Arc::clone(&backend)));
         let mut follower = Follower::new(Arc::clone(&node), Arc::clone(&progress));
         first_catch_up(&node, &mut follower).await?;
-        node.note(EventKind::NodeStarted, "", format!("version {}", env!("CARGO_PKG_VERSION")));
+        node.note(
+            EventKind::NodeStarted,
+            "",
+            format!("version {}", env!("CARGO_PKG_VERSION")),
+        );
 
         let issuance = Issuance::new(
             Arc::clone(&node),
             Accounts::new(Arc::clone(&node), source, config.lease_ttl),
             Arc::clone(&answers),
-            RenewalPolicy { before_expiry: config.renew_before },
+            RenewalPolicy {
+                before_expiry: config.renew_before,
+            },
             RetrySchedule::default(),
             config.lease_ttl,
         );
-        let renewer = Renewer::new(Arc::clone(&node), issuance, Arc::clone(&progress), &config.certificates);
-        let heart = Heart::new(Arc::clone(&node), Arc::clone(&progress), Arc::clone(&health));
+        let renewer = Renewer::new(
+            Arc::clone(&node),
+            issuance,
+            Arc::clone(&progress),
+            &config.certificates,
+        );
+        let heart = Heart::new(
+            Arc::clone(&node),
+            Arc::clone(&progress),
+            Arc::clone(&health),
+        );
         let redirect = redirect::router(Arc::clone(&answers), config.public_https_port);
 
         let mut tasks = Tasks::default();
         let (stop, abort) = (tasks.stop.clone(), tasks.abort.clone());
         tasks.spawn("follower", follower.run(FOLLOW_CHECK, stop.clone()));
-        tasks.spawn("renewer", renewer.run(config.renew_check_interval, stop.clone(), abort));
+        tasks.spawn(
+            "renewer",
+            renewer.run(config.renew_check_interval, stop.clone(), abort),
+        );
         tasks.spawn("heart-beat", heart.run(stop.clone()));
         tasks.spawn("http", async move {
             if let Err(error) = serve(http, redirect, stop, config.drain_timeout).await {
@@ -152,18 +183,36 @@ impl Fleet {
         });
         tasks.spawn_last(|stop| writer.run(backend, stop));
         let handle = Handle::new(node, health);
-        Ok(Running::new(handle, resolver, answers, tasks, config.https_addr, config.drain_timeout))
+        Ok(Running::new(
+            handle,
+            certfleet_tls::server_config(resolver),
+            answers,
+            tasks,
+            config.https_addr,
+            config.drain_timeout,
+        ))
     }
 }
 
 impl fmt::Debug for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fleet").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Fleet")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
-pub(crate) async fn listen(address: std::net::SocketAddr, setting: &'static str) -> Result<TcpListener, FleetError> {
-    TcpListener::bind(address).await.map_err(|source| FleetError::Listen { address, setting, source })
+pub(crate) async fn listen(
+    address: std::net::SocketAddr,
+    setting: &'static str,
+) -> Result<TcpListener, FleetError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| FleetError::Listen {
+            address,
+            setting,
+            source,
+        })
 }
 
 fn source(config: &Config) -> Result<Source, FleetError> {
@@ -176,7 +225,9 @@ fn source(config: &Config) -> Result<Source, FleetError> {
 /// With Redis, a node keeps a copy of its own; a file store is its own copy.
 async fn snapshot(config: &Config) -> Result<Option<Snapshot>, FleetError> {
     match (&config.backend, &config.data_dir) {
-        (BackendConfig::Redis { .. }, Some(dir)) => Ok(Some(Snapshot::open(dir.join("snapshot")).await?)),
+        (BackendConfig::Redis { .. }, Some(dir)) => {
+            Ok(Some(Snapshot::open(dir.join("snapshot"))?))
+        }
         _ => Ok(None),
     }
 }

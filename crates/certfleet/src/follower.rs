@@ -75,7 +75,12 @@ pub(crate) struct Follower {
 impl Follower {
     /// A follower that has seen nothing yet.
     pub(crate) fn new(node: Arc<Node>, progress: Arc<Progress>) -> Self {
-        Self { node, progress, position: None, untold: None }
+        Self {
+            node,
+            progress,
+            position: None,
+            untold: None,
+        }
     }
 
     /// Takes everything there is, once: what a node does before it says it is ready.
@@ -129,7 +134,10 @@ impl Follower {
                 match &self.position {
                     Some(position) if expected == Some(stored.epoch) => {
                         let incarnation = position.incarnation.clone();
-                        self.advance(Position { incarnation, epoch: stored.epoch });
+                        self.advance(Position {
+                            incarnation,
+                            epoch: stored.epoch,
+                        });
                     }
                     // Already seen by a catch-up that was faster than the message.
                     Some(position) if stored.epoch <= position.epoch => {}
@@ -187,7 +195,10 @@ impl Follower {
                     record.id(),
                     format!(
                         "generation {} serial {} epoch {} live {} ms after commit",
-                        record.generation, record.serial, stored.epoch, after.as_millis()
+                        record.generation,
+                        record.serial,
+                        stored.epoch,
+                        after.as_millis()
                     ),
                 );
                 self.progress.changed.notify_one();
@@ -202,11 +213,17 @@ impl Follower {
             InstallError::Store(_) => String::new(),
         };
         self.node.metrics.refused.inc();
-        self.node.note(EventKind::SealRefused, subject, format!("{error}; what is served stays"));
+        self.node.note(
+            EventKind::SealRefused,
+            subject,
+            format!("{error}; what is served stays"),
+        );
     }
 
     fn advance(&mut self, position: Position) {
-        self.progress.epoch.store(position.epoch.value(), Ordering::Release);
+        self.progress
+            .epoch
+            .store(position.epoch.value(), Ordering::Release);
         self.position = Some(position);
         self.progress.changed.notify_one();
     }

@@ -20,7 +20,11 @@ pub struct Handle {
 
 impl Handle {
     pub(crate) fn new(node: Arc<Node>, health: Arc<Health>) -> Self {
-        Self { node, health, stats: Arc::default() }
+        Self {
+            node,
+            health,
+            stats: Arc::default(),
+        }
     }
 
     /// What the node serves, and whether it takes traffic.
@@ -32,7 +36,9 @@ impl Handle {
     /// The node's metrics in Prometheus' text format, version 0.0.4.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        self.node.metrics.text(&self.status(), &self.stats, self.node.clock.now())
+        self.node
+            .metrics
+            .text(&self.status(), &self.stats, self.node.clock.now())
     }
 
     pub(crate) fn handshakes(&self) -> Arc<Stats> {
@@ -50,6 +56,8 @@ impl Handle {
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("node", &self.node.id).finish_non_exhaustive()
+        f.debug_struct("Handle")
+            .field("node", &self.node.id)
+            .finish_non_exhaustive()
     }
 }

@@ -55,8 +55,17 @@ pub(crate) struct Health {
 
 impl Health {
     /// The health of a node that is to serve `wanted`.
-    pub(crate) fn new(node: Arc<Node>, progress: Arc<Progress>, wanted: Vec<CertificateId>) -> Self {
-        Self { node, progress, wanted, stopping: AtomicBool::new(false) }
+    pub(crate) fn new(
+        node: Arc<Node>,
+        progress: Arc<Progress>,
+        wanted: Vec<CertificateId>,
+    ) -> Self {
+        Self {
+            node,
+            progress,
+            wanted,
+            stopping: AtomicBool::new(false),
+        }
     }
 
     /// From now on the node is not ready.
@@ -67,13 +76,20 @@ impl Health {
 
     /// The node's status now.
     pub(crate) fn status(&self) -> Status {
-        let mut certificates: Vec<_> = self.node.installer.publisher().served().into_iter().map(|served| Certificate {
-            id: served.id,
-            names: served.names,
-            serial: served.leaf.serial.clone(),
-            not_after: served.leaf.not_after,
-            generation: served.generation,
-        }).collect();
+        let mut certificates: Vec<_> = self
+            .node
+            .installer
+            .publisher()
+            .served()
+            .into_iter()
+            .map(|served| Certificate {
+                id: served.id,
+                names: served.names,
+                serial: served.leaf.serial.clone(),
+                not_after: served.leaf.not_after,
+                generation: served.generation,
+            })
+            .collect();
         certificates.sort_by(|a, b| a.id.cmp(&b.id));
         let stopping = self.stopping.load(Ordering::Acquire);
         let store_up = self.progress.connected();
@@ -85,7 +101,10 @@ impl Health {
             reasons.push("the store is away; what is served comes from memory".to_owned());
         }
         for id in &self.wanted {
-            if certificates.binary_search_by(|served| served.id.cmp(id)).is_err() {
+            if certificates
+                .binary_search_by(|served| served.id.cmp(id))
+                .is_err()
+            {
                 reasons.push(format!("no certificate yet for {id}"));
             }
         }

@@ -31,7 +31,12 @@ impl Heart {
     /// The heart of a node that starts now.
     pub(crate) fn new(node: Arc<Node>, progress: Arc<Progress>, health: Arc<Health>) -> Self {
         let started_at = node.clock.now();
-        Self { node, progress, health, started_at }
+        Self {
+            node,
+            progress,
+            health,
+            started_at,
+        }
     }
 
     /// Beats until told to stop, then takes the node off the fleet's list.

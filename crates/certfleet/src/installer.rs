@@ -8,7 +8,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use certfleet_core::{CertificateId, FleetName, Generation, KeyRing, record::OpenError, seal::SealError};
+use certfleet_core::{
+    CertificateId, FleetName, Generation, KeyRing, record::OpenError, seal::SealError,
+};
 use certfleet_store::{Clock, Stored, snapshot::Snapshot};
 use certfleet_tls::{Publisher, Rejected, Verified};
 
@@ -32,7 +34,14 @@ impl Installer {
         publisher: Publisher,
         snapshot: Option<Snapshot>,
     ) -> Self {
-        Self { fleet, keys, clock, publisher, snapshot, served: Mutex::default() }
+        Self {
+            fleet,
+            keys,
+            clock,
+            publisher,
+            snapshot,
+            served: Mutex::default(),
+        }
     }
 
     /// Serves `stored` from now on; `false` if a generation not older is served already.
@@ -50,10 +59,14 @@ impl Installer {
 
     /// Serves what the local copy holds; gives the errors of what it could not serve.
     pub(crate) async fn install_snapshot(&self) -> Vec<InstallError> {
-        let Some(snapshot) = &self.snapshot else { return Vec::new() };
+        let Some(snapshot) = &self.snapshot else {
+            return Vec::new();
+        };
         let mut errors = Vec::new();
         for stored in snapshot.load_all().await {
-            let outcome = stored.map_err(InstallError::from).and_then(|stored| self.publish(&stored));
+            let outcome = stored
+                .map_err(InstallError::from)
+                .and_then(|stored| self.publish(&stored));
             errors.extend(outcome.err());
         }
         errors
@@ -62,16 +75,39 @@ impl Installer {
     fn publish(&self, stored: &Stored) -> Result<bool, InstallError> {
         let record = &stored.record;
         let id = record.id();
-        if self.publisher.generation(&id).is_some_and(|served| served >= record.generation) {
+        if self
+            .publisher
+            .generation(&id)
+            .is_some_and(|served| served >= record.generation)
+        {
             return Ok(false);
         }
-        let bundle = record.open(&self.fleet, &self.keys).map_err(|source| {
-            InstallError::Open { id: id.clone(), generation: record.generation, source }
-        })?;
-        let verified = Verified::check(&bundle, &record.names, self.clock.now())
-            .map_err(|source| InstallError::Rejected { id: id.clone(), generation: record.generation, source })?;
+        let bundle = record
+            .open(&self.fleet, &self.keys)
+            .map_err(|source| InstallError::Open {
+                id: id.clone(),
+                generation: record.generation,
+                source,
+            })?;
+        let verified =
+            Verified::check(&bundle, &record.names, self.clock.now()).map_err(|source| {
+                InstallError::Rejected {
+                    id: id.clone(),
+                    generation: record.generation,
+                    source,
+                }
+            })?;
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.publisher.publish(id.clone(), record.names.clone(), record.generation, verified).is_err() {
+        if self
+            .publisher
+            .publish(
+                id.clone(),
+                record.names.clone(),
+                record.generation,
+                verified,
+            )
+            .is_err()
+        {
             return Ok(false);
         }
         served.insert(id, Arc::new(stored.clone()));
@@ -80,7 +116,11 @@ impl Installer {
 
     /// The sealed record behind what is served for `id`.
     pub(crate) fn served(&self, id: &CertificateId) -> Option<Arc<Stored>> {
-        self.served.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.served
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned()
     }
 
     /// What is served, for status and metrics.
@@ -92,7 +132,13 @@ impl Installer {
 impl InstallError {
     /// Whether the key ring lacks the key it is sealed under.
     pub(crate) fn is_unknown_key(&self) -> bool {
-        matches!(self, Self::Open { source: OpenError::Seal(SealError::UnknownKey(_)), .. })
+        matches!(
+            self,
+            Self::Open {
+                source: OpenError::Seal(SealError::UnknownKey(_)),
+                ..
+            }
+        )
     }
 }
 

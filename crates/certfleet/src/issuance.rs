@@ -85,7 +85,15 @@ impl Issuance {
         retry: RetrySchedule,
         lease_ttl: Duration,
     ) -> Self {
-        Self { node, accounts, answers, policy, retry, lease_ttl, unsettled: Mutex::default() }
+        Self {
+            node,
+            accounts,
+            answers,
+            policy,
+            retry,
+            lease_ttl,
+            unsettled: Mutex::default(),
+        }
     }
 
     /// Makes one attempt, if no peer is at it; `abort` drops it.
@@ -97,7 +105,11 @@ impl Issuance {
     ) -> Outcome {
         let node = &*self.node;
         let resource = Resource::Certificate(id.clone());
-        let lease = match node.backend.acquire(&resource, &node.id, self.lease_ttl).await {
+        let lease = match node
+            .backend
+            .acquire(&resource, &node.id, self.lease_ttl)
+            .await
+        {
             Ok(Some(lease)) => lease,
             Ok(None) => return Outcome::HeldByPeer,
             Err(error) => {
@@ -106,7 +118,11 @@ impl Issuance {
             }
         };
         let held = node.metrics.hold_lease();
-        node.note(EventKind::LeaseAcquired, id, format!("fencing {}", lease.fencing));
+        node.note(
+            EventKind::LeaseAcquired,
+            id,
+            format!("fencing {}", lease.fencing),
+        );
         let work = lease::hold(&*node.backend, &lease, self.work(&lease, id, names));
         let outcome = tokio::select! {
             () = abort.cancelled() => Outcome::Dropped,
@@ -121,7 +137,12 @@ impl Issuance {
         outcome
     }
 
-    async fn work(&self, lease: &Lease, id: &CertificateId, names: &NameSet) -> Result<Outcome, AttemptError> {
+    async fn work(
+        &self,
+        lease: &Lease,
+        id: &CertificateId,
+        names: &NameSet,
+    ) -> Result<Outcome, AttemptError> {
         let node = &*self.node;
         // A peer may have renewed between our look at the schedule and the lease.
         let stored = node.backend.load(id).await?;
@@ -153,7 +174,10 @@ impl Issuance {
 
     /// Puts what is served here back into a store that has lost it, instead of ordering again.
     async fn restore(&self, lease: &Lease, served: &Stored) -> Result<Outcome, AttemptError> {
-        let record = Record { fencing: lease.fencing, ..served.record.clone() };
+        let record = Record {
+            fencing: lease.fencing,
+            ..served.record.clone()
+        };
         let stored = self.commit(lease, &record).await?;
         self.node.note(
             EventKind::Restored,
@@ -165,8 +189,15 @@ impl Issuance {
 
     async fn order(&self, id: &CertificateId, names: &NameSet) -> Result<Bundle, AttemptError> {
         let issuer = self.accounts.issuer().await?;
-        let steps = Steps { node: &self.node, id };
-        let order = Order { names, answers: &*self.answers, progress: &steps };
+        let steps = Steps {
+            node: &self.node,
+            id,
+        };
+        let order = Order {
+            names,
+            answers: &*self.answers,
+            progress: &steps,
+        };
         let result = issuer.issue(order).await;
         let label = result.as_ref().map_or_else(IssueError::kind, |_| "issued");
         self.node.metrics.orders.with_label_values(&[label]).inc();
@@ -199,7 +230,10 @@ impl Issuance {
         node.note(
             EventKind::Committed,
             id,
-            format!("generation {} serial {} epoch {}", record.generation, record.serial, stored.epoch),
+            format!(
+                "generation {} serial {} epoch {}",
+                record.generation, record.serial, stored.epoch
+            ),
         );
         if let Err(error) = node.installer.install(&stored).await {
             tracing::error!(%error, "committed, but not served here");
@@ -231,21 +265,33 @@ impl Issuance {
         let error = match done {
             Ok(Ok(outcome)) => return outcome,
             Err(lost) => {
-                node.note(EventKind::LeaseLost, id, format!("{lost}; the work was dropped, nothing is committed"));
+                node.note(
+                    EventKind::LeaseLost,
+                    id,
+                    format!("{lost}; the work was dropped, nothing is committed"),
+                );
                 return Outcome::Dropped;
             }
-            Ok(Err(AttemptError::Commit(error @ (CommitError::LeaseLost { .. } | CommitError::Fenced { .. } | CommitError::Stale { .. })))) => {
+            Ok(Err(AttemptError::Commit(
+                error @ (CommitError::LeaseLost { .. }
+                | CommitError::Fenced { .. }
+                | CommitError::Stale { .. }),
+            ))) => {
                 node.note(EventKind::CommitRefused, id, error);
                 return Outcome::Dropped;
             }
-            Ok(Err(AttemptError::Store(error) | AttemptError::Commit(CommitError::Store(error))))
-                if error.is_unavailable() =>
-            {
+            Ok(Err(
+                AttemptError::Store(error) | AttemptError::Commit(CommitError::Store(error)),
+            )) if error.is_unavailable() => {
                 tracing::warn!(%error, "the store is away; the attempt was dropped");
                 return Outcome::Dropped;
             }
             Ok(Err(AttemptError::Unfit(error))) => {
-                node.note(EventKind::SealRefused, id, format!("{error}; this node leaves its renewal to others"));
+                node.note(
+                    EventKind::SealRefused,
+                    id,
+                    format!("{error}; this node leaves its renewal to others"),
+                );
                 return Outcome::Dropped;
             }
             Ok(Err(error)) => error,
@@ -256,7 +302,10 @@ impl Issuance {
 
     async fn write_down(&self, lease: &Lease, id: &CertificateId, error: &AttemptError) {
         let node = &*self.node;
-        node.metrics.update_failures.with_label_values(&[id.as_str()]).inc();
+        node.metrics
+            .update_failures
+            .with_label_values(&[id.as_str()])
+            .inc();
         let before = node.backend.attempt(id).await.ok().flatten();
         let now = node.clock.now();
         let failures = before.map_or(1, |attempt| attempt.failures.saturating_add(1));
@@ -282,7 +331,9 @@ impl Issuance {
     }
 
     fn unsettled(&self) -> std::sync::MutexGuard<'_, HashMap<CertificateId, (Generation, Bundle)>> {
-        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unsettled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep_unsettled(&self, id: &CertificateId, standing: Generation, bundle: Bundle) {

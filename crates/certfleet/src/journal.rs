@@ -46,7 +46,13 @@ impl Journal {
             | EventKind::SealRefused => tracing::warn!(%kind, %subject, "{detail}"),
             _ => tracing::info!(%kind, %subject, "{detail}"),
         }
-        let event = Event { at, node: self.node.clone(), kind, subject, detail };
+        let event = Event {
+            at,
+            node: self.node.clone(),
+            kind,
+            subject,
+            detail,
+        };
         if self.queue.try_send(event).is_err() {
             tracing::debug!("the journal is full; the event is in the log alone");
         }

@@ -7,8 +7,7 @@ use certfleet_core::Timestamp;
 use certfleet_tls::Stats;
 use prometheus::{
     Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
-    core::Collector,
+    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 use crate::health::Status;
@@ -41,33 +40,88 @@ impl Metrics {
     /// All metrics at zero.
     pub(crate) fn new() -> Self {
         let build = Gauge::with_opts(
-            Opts::new("certfleet_build_info", "Always 1; the version is in the label")
-                .const_label("version", env!("CARGO_PKG_VERSION")),
+            Opts::new(
+                "certfleet_build_info",
+                "Always 1; the version is in the label",
+            )
+            .const_label("version", env!("CARGO_PKG_VERSION")),
         )
         .expect("the name is valid");
         build.set(1.0);
         let metrics = Self {
             registry: Registry::new(),
-            expiry: vec(GaugeVec::new, "certificate_expiry_seconds", "Seconds until the served certificate expires; negative once it has", "certificate"),
-            generation: vec(IntGaugeVec::new, "certfleet_certificate_generation", "Generation of the served certificate", "certificate"),
-            epoch: gauge("certfleet_epoch", "Fleet-wide commits up to which this node serves everything"),
-            store_up: gauge("certfleet_store_up", "1 if the fleet's store answered when last asked"),
+            expiry: vec(
+                GaugeVec::new,
+                "certificate_expiry_seconds",
+                "Seconds until the served certificate expires; negative once it has",
+                "certificate",
+            ),
+            generation: vec(
+                IntGaugeVec::new,
+                "certfleet_certificate_generation",
+                "Generation of the served certificate",
+                "certificate",
+            ),
+            epoch: gauge(
+                "certfleet_epoch",
+                "Fleet-wide commits up to which this node serves everything",
+            ),
+            store_up: gauge(
+                "certfleet_store_up",
+                "1 if the fleet's store answered when last asked",
+            ),
             ready: gauge("certfleet_ready", "1 if this node takes traffic"),
             lease_held: gauge("certfleet_lease_held", "Leases this node holds"),
-            handshakes: vec(IntCounterVec::new, "certfleet_tls_handshakes_total", "TLS handshakes by result since the start", "result"),
-            update_failures: vec(IntCounterVec::new, "certificate_update_failures_total", "Failed attempts to renew on this node", "certificate"),
-            orders: vec(IntCounterVec::new, "certfleet_orders_total", "Orders at the CA by result", "result"),
+            handshakes: vec(
+                IntCounterVec::new,
+                "certfleet_tls_handshakes_total",
+                "TLS handshakes by result since the start",
+                "result",
+            ),
+            update_failures: vec(
+                IntCounterVec::new,
+                "certificate_update_failures_total",
+                "Failed attempts to renew on this node",
+                "certificate",
+            ),
+            orders: vec(
+                IntCounterVec::new,
+                "certfleet_orders_total",
+                "Orders at the CA by result",
+                "result",
+            ),
             propagation: Histogram::with_opts(
-                HistogramOpts::new("certfleet_propagation_seconds", "Seconds from commit to live on this node, where a message told of it")
-                    .buckets(vec![0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0]),
+                HistogramOpts::new(
+                    "certfleet_propagation_seconds",
+                    "Seconds from commit to live on this node, where a message told of it",
+                )
+                .buckets(vec![
+                    0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0,
+                ]),
             )
             .expect("the name is valid"),
-            refused: counter("certfleet_records_refused_total", "Stored records that did not open or were not fit to serve"),
-            feed_missed: counter("certfleet_feed_missed_total", "Changes found by the timer that no message told"),
-            task_deaths: counter("certfleet_task_deaths_total", "Tasks that died; each is a fault in certfleet"),
+            refused: counter(
+                "certfleet_records_refused_total",
+                "Stored records that did not open or were not fit to serve",
+            ),
+            feed_missed: counter(
+                "certfleet_feed_missed_total",
+                "Changes found by the timer that no message told",
+            ),
+            task_deaths: counter(
+                "certfleet_task_deaths_total",
+                "Tasks that died; each is a fault in certfleet",
+            ),
         };
-        for collector in metrics.collectors().into_iter().chain([Box::new(build) as Box<dyn Collector>]) {
-            metrics.registry.register(collector).expect("each name is registered once");
+        for collector in metrics
+            .collectors()
+            .into_iter()
+            .chain([Box::new(build) as Box<dyn Collector>])
+        {
+            metrics
+                .registry
+                .register(collector)
+                .expect("each name is registered once");
         }
         metrics
     }
@@ -107,7 +161,9 @@ impl Metrics {
             let label = &[certificate.id.as_str()];
             let left = (certificate.not_after.as_millis() - now.as_millis()) as f64 / 1000.0;
             self.expiry.with_label_values(label).set(left);
-            self.generation.with_label_values(label).set(signed(certificate.generation.value()));
+            self.generation
+                .with_label_values(label)
+                .set(signed(certificate.generation.value()));
         }
         for (result, count) in stats.counts() {
             let counter = self.handshakes.with_label_values(&[result]);
@@ -135,7 +191,12 @@ fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn vec<T>(new: impl FnOnce(Opts, &[&str]) -> prometheus::Result<T>, name: &str, help: &str, label: &str) -> T {
+fn vec<T>(
+    new: impl FnOnce(Opts, &[&str]) -> prometheus::Result<T>,
+    name: &str,
+    help: &str,
+    label: &str,
+) -> T {
     new(Opts::new(name, help), &[label]).expect("the name is valid")
 }
 

@@ -32,6 +32,11 @@ pub(crate) struct Node {
 impl Node {
     /// Writes an event of this node to the journal.
     pub(crate) fn note(&self, kind: EventKind, subject: impl ToString, detail: impl ToString) {
-        self.journal.note(self.clock.now(), kind, subject.to_string(), detail.to_string());
+        self.journal.note(
+            self.clock.now(),
+            kind,
+            subject.to_string(),
+            detail.to_string(),
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    http::{StatusCode, Uri, header, HeaderMap},
+    http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse, Redirect, Response},
 };
 use certfleet_core::DomainName;
@@ -16,8 +16,9 @@ use crate::challenge::{self, Answers};
 
 /// The router of the HTTP port; `https_port` is the port that clients reach HTTPS on.
 pub(crate) fn router(answers: Arc<Answers>, https_port: u16) -> Router {
-    challenge::router(answers)
-        .fallback(move |uri: Uri, headers: HeaderMap| async move { redirect(&uri, &headers, https_port) })
+    challenge::router(answers).fallback(move |uri: Uri, headers: HeaderMap| async move {
+        redirect(&uri, &headers, https_port)
+    })
 }
 
 fn redirect(uri: &Uri, headers: &HeaderMap, https_port: u16) -> Response {
@@ -36,7 +37,11 @@ fn target(uri: &Uri, headers: &HeaderMap, https_port: u16) -> Option<String> {
         }
     };
     let host: DomainName = host.parse().ok()?;
-    let port = if https_port == 443 { String::new() } else { format!(":{https_port}") };
+    let port = if https_port == 443 {
+        String::new()
+    } else {
+        format!(":{https_port}")
+    };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     Some(format!("https://{host}{port}{path}"))
 }

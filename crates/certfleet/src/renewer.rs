@@ -49,8 +49,16 @@ impl Renewer {
         progress: Arc<Progress>,
         wanted: &[NameSet],
     ) -> Self {
-        let wanted = wanted.iter().map(|names| (names.id(), names.clone())).collect();
-        Self { node, issuance: Arc::new(issuance), progress, wanted }
+        let wanted = wanted
+            .iter()
+            .map(|names| (names.id(), names.clone()))
+            .collect();
+        Self {
+            node,
+            issuance: Arc::new(issuance),
+            progress,
+            wanted,
+        }
     }
 
     /// Works until told to stop, then finishes what is in hand: an order dropped here would be a
@@ -93,7 +101,9 @@ impl Renewer {
                 if working.len() >= AT_ONCE {
                     break;
                 }
-                let Some(names) = self.wanted.get(&id) else { continue };
+                let Some(names) = self.wanted.get(&id) else {
+                    continue;
+                };
                 if in_hand.insert(id.clone()) {
                     self.start(&mut working, id, names.clone(), &abort);
                 }
@@ -136,7 +146,8 @@ impl Renewer {
         if self.progress.take_refilled() {
             for id in self.wanted.keys() {
                 let served = self.node.installer.served(id);
-                let at = served.map_or_else(|| self.node.clock.now(), |stored| stored.record.renew_at);
+                let at =
+                    served.map_or_else(|| self.node.clock.now(), |stored| stored.record.renew_at);
                 if let Err(error) = backend.enter(id, at).await {
                     self.progress.refilled();
                     return Err(error);

@@ -8,7 +8,7 @@ use std::{collections::HashMap, fmt, net::SocketAddr, sync::Arc, time::Duration}
 
 use axum::Router;
 use certfleet_store::event::EventKind;
-use certfleet_tls::{Limits, Listener, Resolver};
+use certfleet_tls::{Limits, Listener};
 use rustls::ServerConfig;
 use tokio::{
     task::{Id, JoinHandle, JoinSet},
@@ -31,7 +31,7 @@ const END: Duration = Duration::from_secs(5);
 /// A node whose tasks run. Dropping it ends them at once; [`Running::stop`] ends them in order.
 pub struct Running {
     handle: Handle,
-    resolver: Resolver,
+    tls: Arc<ServerConfig>,
     answers: Arc<Answers>,
     tasks: Tasks,
     https_addr: SocketAddr,
@@ -41,13 +41,20 @@ pub struct Running {
 impl Running {
     pub(crate) fn new(
         handle: Handle,
-        resolver: Resolver,
+        tls: Arc<ServerConfig>,
         answers: Arc<Answers>,
         tasks: Tasks,
         https_addr: SocketAddr,
         drain: Duration,
     ) -> Self {
-        Self { handle, resolver, answers, tasks, https_addr, drain }
+        Self {
+            handle,
+            tls,
+            answers,
+            tasks,
+            https_addr,
+            drain,
+        }
     }
 
     /// Reads the node's status and metrics, from anywhere.
@@ -59,7 +66,7 @@ impl Running {
     /// A rustls configuration that always serves the newest certificates.
     #[must_use]
     pub fn server_config(&self) -> Arc<ServerConfig> {
-        certfleet_tls::server_config(self.resolver.clone())
+        Arc::clone(&self.tls)
     }
 
     /// The challenge route, for a server of one's own on port 80.
@@ -74,7 +81,12 @@ impl Running {
     pub async fn listener(&self) -> Result<HttpsListener, FleetError> {
         let socket = listen(self.https_addr, "CERTFLEET_HTTPS_ADDR").await?;
         let stats = self.handle.handshakes();
-        Ok(HttpsListener(Listener::new(socket, self.server_config(), Limits::default()).with_stats(stats)))
+        Ok(HttpsListener(Listener::new(
+            socket,
+            self.server_config(),
+            Limits::default(),
+            stats,
+        )))
     }
 
     /// Serves `router` over HTTPS until `shutdown` is ready, then stops in order.
@@ -118,7 +130,9 @@ impl Running {
 
 impl fmt::Debug for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").field("https_addr", &self.https_addr).finish_non_exhaustive()
+        f.debug_struct("Running")
+            .field("https_addr", &self.https_addr)
+            .finish_non_exhaustive()
     }
 }
 
@@ -136,8 +150,14 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     /// Starts a task in a span of its name.
-    pub(crate) fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        let started = self.running.spawn(task.instrument(tracing::info_span!("task", name)));
+    pub(crate) fn spawn(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let started = self
+            .running
+            .spawn(task.instrument(tracing::info_span!("task", name)));
         self.names.insert(started.id(), name);
     }
 

@@ -25,6 +25,7 @@ impl CertificateStore for Redis {
     }
 
     async fn commit(&self, lease: &Lease, record: &Record) -> Result<Stored, CommitError> {
+        lease.covers(record)?;
         let id = record.id();
         let resource = Resource::Certificate(id.clone());
         let keys = self.keys();
@@ -41,9 +42,6 @@ impl CertificateStore for Redis {
             .key(&keys.feed)
             .arg(id.as_str())
             .arg(&lease.owner)
-            .arg(record.generation.value())
-            .arg(record.fencing.value())
-            .arg(&record.fingerprint)
             .arg(record.renew_at.as_millis());
         for (name, text) in record.fields() {
             script.arg(name).arg(text);

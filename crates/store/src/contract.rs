@@ -43,12 +43,19 @@ const LONG: Duration = Duration::from_secs(60);
 /// live as long (a server, a folder) and an `Arc<dyn Backend>`. Names in the expression are looked
 /// up in the module around the macro.
 ///
-/// ```ignore
+/// ```
+/// # use std::sync::Arc;
+/// # use certfleet_store::{Backend, SystemClock, local::Memory};
 /// mod contract {
 ///     use super::*;
-///     async fn fresh() -> (Server, Arc<dyn Backend>) { … }
+///
+///     async fn fresh() -> ((), Arc<dyn Backend>) {
+///         ((), Arc::new(Memory::new(Arc::new(SystemClock))))
+///     }
+///
 ///     certfleet_store::contract_tests!(fresh());
 /// }
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! contract_tests {

@@ -9,7 +9,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use certfleet_core::{CertificateId, FencingToken, NodeId, Record};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{CommitError, StoreError};
 
@@ -117,9 +117,11 @@ pub struct Lost(pub Resource);
 
 /// Does `work` while keeping `lease` alive; drops the work as soon as the lease is lost.
 ///
-/// The lease is extended after each third of its time. It counts as lost when the store says so,
-/// or when it could not be extended for its whole time less a tenth. The lease is not released:
-/// the caller does that, whatever came of the work.
+/// The lease is extended after each third of its time, and each try has a third to be answered.
+/// It counts as lost when the store says so, or when it could not be extended for its whole time
+/// less a tenth, which is left for clocks that differ and for the grant's way here: call this as
+/// soon as the lease is granted. The lease is not released: the caller does that, whatever came
+/// of the work.
 ///
 /// # Errors
 /// [`Lost`], and then the work was dropped at its last await.
@@ -128,6 +130,8 @@ pub async fn hold<T>(
     lease: &Lease,
     work: impl Future<Output = T>,
 ) -> Result<T, Lost> {
+    // The lease comes first: after a pause of the whole process the work must not take another
+    // step under a lease that has run out meanwhile.
     tokio::select! {
         biased;
         lost = keep(leases, lease) => Err(lost),
@@ -136,19 +140,29 @@ pub async fn hold<T>(
 }
 
 async fn keep(leases: &(impl Leases + ?Sized), lease: &Lease) -> Lost {
-    let pause = lease.ttl / 3;
+    let third = lease.ttl / 3;
     let sure_for = lease.ttl - lease.ttl / 10;
     let mut sure_until = Instant::now() + sure_for;
+    let mut next_try = Instant::now() + third;
     loop {
-        sleep(pause.min(sure_until.saturating_duration_since(Instant::now()))).await;
+        sleep_until(next_try.min(sure_until)).await;
         let asked = Instant::now();
-        match timeout_at(sure_until, leases.extend(lease)).await {
+        next_try = asked + third;
+        match timeout_at(next_try.min(sure_until), leases.extend(lease)).await {
             Ok(Ok(true)) => sure_until = asked + sure_for,
             Ok(Ok(false)) => return Lost(lease.resource.clone()),
-            Ok(Err(error)) if Instant::now() < sure_until => {
+            Ok(Err(error)) => {
                 tracing::warn!(resource = %lease.resource, %error, "cannot extend the lease");
             }
-            Ok(Err(_)) | Err(_) => return Lost(lease.resource.clone()),
+            Err(_) => {
+                tracing::warn!(resource = %lease.resource, "no answer to extending the lease");
+            }
+        }
+        if Instant::now() >= sure_until {
+            return Lost(lease.resource.clone());
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

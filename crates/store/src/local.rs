@@ -1,9 +1,14 @@
 //! Implementations for one node alone: in memory, and in files.
 
 mod expiring;
+mod file_store;
+pub(crate) mod files;
 mod ledger;
 mod memory;
+#[cfg(test)]
+pub(crate) mod scratch;
+pub(crate) mod shelf;
 mod state;
 mod subscription;
 
-pub use self::memory::Memory;
+pub use self::{file_store::FileStore, memory::Memory};

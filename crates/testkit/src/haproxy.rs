@@ -4,13 +4,23 @@
 //! whose `/healthz` does: a node must answer challenges before it has a certificate. It passes
 //! bytes on and knows nothing of TLS.
 
-use std::{fmt::Write, fs, net::SocketAddr, path::Path, process::Command};
+use std::{fmt::Write, fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    time::timeout,
+};
 
 use crate::process::{Process, TestDir, free_address};
 
 const PACKAGE: &str = "haproxy";
+const SOCKET: &str = "stats.sock";
+/// The place of a server's status in a line of its statistics.
+const STATUS: usize = 17;
+/// How long it may take to answer.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// One node behind the balancer.
 #[derive(Clone, Debug)]
@@ -29,7 +39,7 @@ pub struct Server {
 #[derive(Debug)]
 pub struct HaProxy {
     // Before the folder, so that it is gone when the folder is removed.
-    process: Process,
+    _process: Process,
     http: SocketAddr,
     https: SocketAddr,
     dir: TestDir,
@@ -44,7 +54,10 @@ impl HaProxy {
         let dir = TestDir::new("haproxy")?;
         let (http, https) = (free_address()?, free_address()?);
         let file = dir.path().join("haproxy.cfg");
-        fs::write(&file, configuration(http, https, servers))?;
+        fs::write(
+            &file,
+            configuration(http, https, servers, &dir.path().join(SOCKET)),
+        )?;
         let mut command = Command::new(program());
         command.arg("-db").arg("-f").arg(&file);
         let log = dir.path().join("haproxy.log");
@@ -52,7 +65,7 @@ impl HaProxy {
         process.listening(http).await?;
         process.listening(https).await?;
         Ok(Self {
-            process,
+            _process: process,
             http,
             https,
             dir,
@@ -71,16 +84,32 @@ impl HaProxy {
         self.https
     }
 
+    /// Whether it still sends requests of any kind to this server.
+    ///
+    /// # Errors
+    /// If its statistics cannot be read or do not know the server.
+    pub async fn up(&self, name: &str) -> Result<bool> {
+        let mut socket = UnixStream::connect(self.dir.path().join(SOCKET)).await?;
+        socket.write_all(b"show stat\n").await?;
+        let mut table = String::new();
+        timeout(LIMIT, socket.read_to_string(&mut table))
+            .await
+            .context("no statistics")??;
+        let rows = table
+            .lines()
+            .map(|line| line.split(',').collect::<Vec<_>>());
+        let states: Vec<_> = rows
+            .filter(|row| row.get(1) == Some(&name))
+            .filter_map(|row| row.get(STATUS).map(|status| status.starts_with("UP")))
+            .collect();
+        ensure!(!states.is_empty(), "HAProxy knows no server {name}");
+        Ok(states.contains(&true))
+    }
+
     /// The folder with its configuration and log.
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.dir.path()
-    }
-
-    /// Its process.
-    #[must_use]
-    pub fn process(&self) -> &Process {
-        &self.process
     }
 }
 
@@ -94,9 +123,10 @@ fn program() -> &'static str {
     }
 }
 
-fn configuration(http: SocketAddr, https: SocketAddr, servers: &[Server]) -> String {
-    let mut text = String::from(
+fn configuration(http: SocketAddr, https: SocketAddr, servers: &[Server], socket: &Path) -> String {
+    let mut text = format!(
         "global
+    stats socket {} mode 600
     log stdout format raw local0 notice
     maxconn 4096
 
@@ -112,6 +142,7 @@ defaults
     option redispatch 1
     default-server inter 250ms fastinter 100ms downinter 250ms rise 1 fall 2
 ",
+        socket.display()
     );
     for (name, front, path) in [("http", http, "/healthz"), ("https", https, "/readyz")] {
         let _ = write!(
@@ -146,9 +177,8 @@ backend {name}
 #[cfg(test)]
 mod tests {
     use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
         net::{TcpListener, TcpStream},
-        time::{Duration, Instant, sleep},
+        time::{Instant, sleep},
     };
 
     use super::*;
@@ -213,5 +243,11 @@ mod tests {
             }
         }
         assert!(seen[0].abs_diff(seen[1]) <= 2, "round-robin: {seen:?}");
+        assert!(proxy.up("one").await.unwrap());
+        while proxy.up("dead").await.unwrap() {
+            assert!(Instant::now() < end, "the dead one is still sent requests");
+            sleep(Duration::from_millis(20)).await;
+        }
+        assert!(proxy.up("three").await.is_err());
     }
 }

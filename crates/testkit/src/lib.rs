@@ -5,6 +5,7 @@
 //! failure that names it, never a test passed over.
 
 pub mod client;
+pub mod fleet;
 pub mod haproxy;
 pub mod http;
 pub mod latency;
@@ -16,5 +17,6 @@ pub mod pebble;
 pub mod process;
 pub mod pubsub;
 pub mod redis;
+pub mod scenario;
 pub mod secrets;
 pub mod watch;

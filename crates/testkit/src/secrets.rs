@@ -52,13 +52,14 @@ impl Secrets {
         Ok(())
     }
 
-    /// Searches every file below `dirs`; gives how many files and bytes were searched.
+    /// Searches each of `paths`, a file or all files below a folder; gives how many files and bytes
+    /// that was.
     ///
     /// # Errors
     /// The first secret found, by name, with the file it was found in.
-    pub fn search(&self, dirs: &[&Path]) -> Result<(usize, u64)> {
+    pub fn search(&self, paths: &[&Path]) -> Result<(usize, u64)> {
         let (mut files, mut bytes) = (0, 0);
-        for file in files_below(dirs)? {
+        for file in files_below(paths)? {
             let length = fs::metadata(&file)?.len();
             ensure!(
                 length <= LARGEST,
@@ -139,17 +140,17 @@ fn forms(secret: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     forms
 }
 
-fn files_below(dirs: &[&Path]) -> Result<Vec<PathBuf>> {
-    let mut folders: Vec<_> = dirs.iter().map(|dir| dir.to_path_buf()).collect();
+fn files_below(paths: &[&Path]) -> Result<Vec<PathBuf>> {
+    let mut left: Vec<_> = paths.iter().map(|path| path.to_path_buf()).collect();
     let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
-            let (entry, path) = entry.map(|entry| (entry.file_type(), entry.path()))?;
-            match entry? {
-                kind if kind.is_dir() => folders.push(path),
-                kind if kind.is_file() => files.push(path),
-                _ => {}
+    while let Some(path) = left.pop() {
+        let kind = fs::symlink_metadata(&path).with_context(|| path.display().to_string())?;
+        if kind.is_dir() {
+            for entry in fs::read_dir(&path)? {
+                left.push(entry?.path());
             }
+        } else if kind.is_file() {
+            files.push(path);
         }
     }
     Ok(files)
@@ -204,6 +205,8 @@ mod tests {
         fs::write(dir.path().join("public"), key.public_key_pem()).unwrap();
         let other = rcgen::KeyPair::generate().unwrap().serialize_der();
         fs::write(dir.path().join("other"), &other).unwrap();
+        let one = dir.path().join("public");
+        assert_eq!(secrets.search(&[&one]).unwrap().0, 1);
         let (files, bytes) = secrets.search(&[dir.path()]).unwrap();
         assert_eq!((files, bytes > 200), (2, true));
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use certfleet_store::event::Event;
+use certfleet_store::event::{Event, EventKind};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -19,6 +19,17 @@ use crate::redis::RedisServer;
 const BLOCK: Duration = Duration::from_millis(500);
 /// How many events one look takes at the most.
 const MOST: usize = 500;
+
+/// How long after its commit a node served a certificate, if that is what the event tells.
+#[must_use]
+pub fn live_after(event: &Event) -> Option<Duration> {
+    if event.kind != EventKind::Installed {
+        return None;
+    }
+    let (_, time) = event.detail.split_once(" live ")?;
+    let millis = time.strip_suffix(" ms after commit")?;
+    Some(Duration::from_millis(millis.parse().ok()?))
+}
 
 /// An entry of a stream: its id, then names and values in turn.
 type Entry = (String, Vec<String>);
@@ -123,8 +134,6 @@ fn event(fields: &[String]) -> Result<Event> {
 
 #[cfg(test)]
 mod tests {
-    use certfleet_store::event::EventKind;
-
     use super::*;
 
     async fn add(redis: &RedisServer, kind: &str, detail: &str) {

@@ -2,6 +2,8 @@
 //!
 //! A crate cannot name what it does not depend on, so the boundaries are checked in the manifests.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -137,8 +139,8 @@ fn every_file_says_what_it_is_for() {
 }
 
 #[test]
-fn the_clock_has_one_home() {
-    let readers: Vec<_> = sources()
+fn only_clocks_read_the_time() {
+    let mut readers: Vec<_> = sources()
         .into_iter()
         .filter(|(name, text)| {
             text.contains("SystemTime::now")
@@ -146,5 +148,7 @@ fn the_clock_has_one_home() {
         })
         .map(|(name, _)| name)
         .collect();
-    assert_eq!(readers, ["crates/store/src/clock.rs"]);
+    readers.sort();
+    // acme knows nothing of the store, so it has a clock of its own.
+    assert_eq!(readers, ["crates/acme/src/clock.rs", "crates/store/src/clock.rs"]);
 }

@@ -55,7 +55,11 @@ mod tests {
     #[test]
     fn no_setting_looks_like_one() {
         for setting in super::super::known::ALL {
-            assert!(!is_one(setting.key, setting.example.as_ref()), "{}", setting.key);
+            assert!(
+                !is_one(setting.key, setting.example.as_ref()),
+                "{}",
+                setting.key
+            );
         }
     }
 }

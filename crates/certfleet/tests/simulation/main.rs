@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use certfleet_core::Generation;
 use certfleet_store::{
-    AccountVault, CertificateStore, EventLog, Leases, Schedule,
-    event::EventKind,
-    lease::Resource,
+    AccountVault, CertificateStore, Leases, Schedule, event::EventKind, lease::Resource,
 };
 
 use crate::world::{Plan, World};
@@ -21,7 +19,11 @@ const DAY: Duration = Duration::from_secs(86_400);
 #[tokio::test(start_paused = true)]
 async fn three_nodes_place_one_order() {
     let world = World::new();
-    let nodes = [world.node("a").await, world.node("b").await, world.node("c").await];
+    let nodes = [
+        world.node("a").await,
+        world.node("b").await,
+        world.node("c").await,
+    ];
     for node in &nodes {
         world.until(|| node.serves(Generation::new(1))).await;
     }
@@ -29,7 +31,10 @@ async fn three_nodes_place_one_order() {
     let serials: Vec<_> = nodes.iter().map(|node| node.serial()).collect();
     assert_eq!(serials[0], serials[1]);
     assert_eq!(serials[1], serials[2]);
-    assert!(world.backend.holders().await.unwrap().is_empty(), "a lease is left behind");
+    assert!(
+        world.backend.holders().await.unwrap().is_empty(),
+        "a lease is left behind"
+    );
 }
 
 /// A certificate is renewed when it is due and not before, over a year of its life.
@@ -62,8 +67,15 @@ async fn a_peer_finishes_what_a_dead_node_began() {
     drop(first);
     world.until(|| second.serves(Generation::new(1))).await;
     let took = world.now().since(died);
-    assert!(took <= world::LEASE_TTL + Duration::from_secs(2), "took {took:?}");
-    assert_eq!(world.issuer.orders(), 2, "the first order died with its node");
+    assert!(
+        took <= world::LEASE_TTL + Duration::from_secs(2),
+        "took {took:?}"
+    );
+    assert_eq!(
+        world.issuer.orders(),
+        2,
+        "the first order died with its node"
+    );
 }
 
 /// With the store away nobody orders, everybody serves; when it is back all are in step again.
@@ -77,7 +89,11 @@ async fn an_outage_of_the_store_stops_orders_and_nothing_else() {
     world.backend.set_available(false);
     tokio::time::advance(80 * DAY).await;
     world.settle().await;
-    assert_eq!(world.issuer.orders(), 1, "an order was placed without the store");
+    assert_eq!(
+        world.issuer.orders(),
+        1,
+        "an order was placed without the store"
+    );
     for node in &nodes {
         assert!(node.serves(Generation::new(1)));
         assert!(!node.status().store_up);
@@ -101,9 +117,17 @@ async fn failures_are_spaced_and_raise_the_alarm_once_the_run_has_failed() {
     world.backend.hasten(&world.id()).await.unwrap();
     world.until(|| world.issuer.orders() == 6).await;
     world.settle().await;
-    let attempt = world.backend.attempt(&world.id()).await.unwrap().expect("failures are kept");
+    let attempt = world
+        .backend
+        .attempt(&world.id())
+        .await
+        .unwrap()
+        .expect("failures are kept");
     assert_eq!(attempt.failures, 5);
-    assert!(attempt.next.since(attempt.failed_at) >= 12 * 60 * MINUTE, "slow after the run");
+    assert!(
+        attempt.next.since(attempt.failed_at) >= 12 * 60 * MINUTE,
+        "slow after the run"
+    );
     assert_eq!(world.count(EventKind::Alarm).await, 1);
     assert!(nodes.iter().all(|node| node.serves(Generation::new(1))));
 
@@ -118,8 +142,14 @@ async fn failures_are_spaced_and_raise_the_alarm_once_the_run_has_failed() {
 #[tokio::test(start_paused = true)]
 async fn nobody_asks_before_retry_after_is_over() {
     let world = World::new();
-    world.issuer.plan(Plan::Fail { retry_after: Some(3 * 60 * MINUTE) });
-    let _nodes = [world.node("a").await, world.node("b").await, world.node("c").await];
+    world.issuer.plan(Plan::Fail {
+        retry_after: Some(3 * 60 * MINUTE),
+    });
+    let _nodes = [
+        world.node("a").await,
+        world.node("b").await,
+        world.node("c").await,
+    ];
     world.until(|| world.issuer.orders() == 1).await;
     world.settle().await;
     world.issuer.plan(Plan::Issue);
@@ -166,7 +196,11 @@ async fn a_tampered_record_changes_nothing() {
     world.backend.commit(&lease, &record).await.unwrap();
     world.settle().await;
     assert!(node.serves(Generation::new(1)));
-    assert!(node.metrics().contains("certfleet_records_refused_total 1"), "{}", node.metrics());
+    assert!(
+        node.metrics().contains("certfleet_records_refused_total 1"),
+        "{}",
+        node.metrics()
+    );
     assert!(world.count(EventKind::SealRefused).await >= 1);
 }
 
@@ -181,6 +215,13 @@ async fn stopping_gives_the_lease_back() {
     assert!(world.backend.holders().await.unwrap().is_empty());
     assert_eq!(world.count(EventKind::NodeStopped).await, 1);
     let resource = Resource::Certificate(world.id());
-    assert!(world.backend.acquire(&resource, &"b".parse().unwrap(), MINUTE).await.unwrap().is_some());
+    assert!(
+        world
+            .backend
+            .acquire(&resource, &"b".parse().unwrap(), MINUTE)
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(world.backend.account("built-in").await.unwrap(), None);
 }

@@ -1,7 +1,6 @@
 //! A fleet's world in memory: the store, the CA, the time.
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -42,7 +41,11 @@ impl World {
             plan: Mutex::new(Plan::Issue),
             orders: AtomicUsize::new(0),
         };
-        Self { backend: Arc::new(Memory::new(clock.clone())), issuer: Arc::new(issuer), clock }
+        Self {
+            backend: Arc::new(Memory::new(clock.clone())),
+            issuer: Arc::new(issuer),
+            clock,
+        }
     }
 
     pub async fn node(&self, name: &str) -> SimulatedNode {
@@ -62,7 +65,10 @@ impl World {
             .build()
             .unwrap();
         let running = fleet.start().await.unwrap();
-        SimulatedNode { handle: running.handle(), running }
+        SimulatedNode {
+            handle: running.handle(),
+            running,
+        }
     }
 
     pub fn id(&self) -> CertificateId {
@@ -76,7 +82,11 @@ impl World {
     /// A lease on the certificate, as a peer would take it.
     pub async fn lease(&self) -> Lease {
         let resource = Resource::Certificate(self.id());
-        self.backend.acquire(&resource, &"peer".parse().unwrap(), LEASE_TTL).await.unwrap().unwrap()
+        self.backend
+            .acquire(&resource, &"peer".parse().unwrap(), LEASE_TTL)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     /// Lets time pass until `met`; a day of it at the most.
@@ -84,7 +94,7 @@ impl World {
         let limit = self.now().after(2 * 86_400 * Duration::from_secs(1));
         while !met() {
             assert!(self.now() < limit, "it did not happen");
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }
 
@@ -117,7 +127,10 @@ impl SimulatedNode {
     }
 
     pub fn serves(&self, generation: Generation) -> bool {
-        self.status().certificates.iter().any(|served| served.generation == generation)
+        self.status()
+            .certificates
+            .iter()
+            .any(|served| served.generation == generation)
     }
 
     pub fn serial(&self) -> String {

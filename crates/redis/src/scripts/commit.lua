@@ -6,8 +6,8 @@
 --
 -- KEYS  1 the lease  2 the record  3 the due index  4 the change index  5 the epoch
 --       6 the attempt  7 the feed (a channel)
--- ARGV  1 certificate id  2 owner  3 generation  4 fencing  5 fingerprint  6 renew_at, ms
---       7... the record's fields, each name before its text
+-- ARGV  1 certificate id  2 owner  3 renew_at, ms
+--       4... the record's fields, each name before its text
 -- Gives {'committed', epoch, committed_at}, {'lost'}, {'fenced', newest} or {'stale', newest}.
 
 -- A number of days since 1970-01-01 as YYYY-MM-DD.
@@ -37,36 +37,36 @@ local function rfc3339(time)
     math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60, math.floor(time[2] / 1000))
 end
 
+local offered = {}
+for i = 4, #ARGV, 2 do
+  offered[ARGV[i]] = ARGV[i + 1]
+end
+
+-- No two values are sealed alike: the same one is the same commit.
 local stored = redis.call('HMGET', KEYS[2],
-  'generation', 'fencing', 'fingerprint', 'epoch', 'committed_at')
-if stored[1] == ARGV[3] and stored[2] == ARGV[4] and stored[3] == ARGV[5] and stored[4]
-  and stored[5] then
+  'generation', 'fencing', 'sealed', 'epoch', 'committed_at')
+if stored[1] == offered.generation and stored[2] == offered.fencing
+  and stored[3] == offered.sealed and stored[4] and stored[5] then
   return {'committed', stored[4], stored[5]}
 end
 
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[2] then
   return {'lost'}
 end
-if (tonumber(stored[2]) or 0) > tonumber(ARGV[4]) then
+if (tonumber(stored[2]) or 0) > tonumber(offered.fencing) then
   return {'fenced', stored[2]}
 end
-if (tonumber(stored[1]) or 0) >= tonumber(ARGV[3]) then
+if (tonumber(stored[1]) or 0) >= tonumber(offered.generation) then
   return {'stale', stored[1]}
 end
 
-local epoch = string.format('%.0f', redis.call('INCR', KEYS[5]))
-local committed_at = rfc3339(redis.call('TIME'))
-local fields = {epoch = epoch, committed_at = committed_at}
-local flat = {'epoch', epoch, 'committed_at', committed_at}
-for i = 7, #ARGV, 2 do
-  fields[ARGV[i]] = ARGV[i + 1]
-  flat[#flat + 1] = ARGV[i]
-  flat[#flat + 1] = ARGV[i + 1]
-end
+offered.epoch = string.format('%.0f', redis.call('INCR', KEYS[5]))
+offered.committed_at = rfc3339(redis.call('TIME'))
 
 redis.call('DEL', KEYS[2], KEYS[6])
-redis.call('HSET', KEYS[2], unpack(flat))
-redis.call('ZADD', KEYS[3], ARGV[6], ARGV[1])
-redis.call('ZADD', KEYS[4], epoch, ARGV[1])
-redis.call('PUBLISH', KEYS[7], cjson.encode({kind = 'committed', fields = fields}))
-return {'committed', epoch, committed_at}
+redis.call('HSET', KEYS[2], 'epoch', offered.epoch, 'committed_at', offered.committed_at,
+  unpack(ARGV, 4))
+redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
+redis.call('ZADD', KEYS[4], offered.epoch, ARGV[1])
+redis.call('PUBLISH', KEYS[7], cjson.encode({kind = 'committed', fields = offered}))
+return {'committed', offered.epoch, offered.committed_at}

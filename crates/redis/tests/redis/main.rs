@@ -4,6 +4,7 @@ mod fixture;
 
 mod changes;
 mod commit;
+mod contract;
 mod feed;
 mod outage;
 mod readable;

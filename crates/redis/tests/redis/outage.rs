@@ -11,6 +11,7 @@ use certfleet_redis::Redis;
 use certfleet_store::{
     AccountVault, CertificateStore, ChallengeBoard, ChangeFeed, CommitError, EventLog, Lease,
     Leases, NodeRegistry, Schedule, StoreError,
+    contract::sample::{self, node, resource},
     event::{Event, EventKind},
     registry::Heartbeat,
 };
@@ -20,7 +21,7 @@ use certfleet_testkit::{
 };
 use tokio::time::sleep;
 
-use crate::fixture::{Fixture, TTL, at, config, id, node, resource};
+use crate::fixture::{Fixture, TTL, at, config, id};
 
 #[tokio::test]
 async fn a_node_starts_without_redis() {
@@ -59,7 +60,7 @@ async fn a_wrong_password_is_for_the_operator() {
 async fn no_memory_is_for_the_operator() {
     let fixture = Fixture::start().await;
     let lease = fixture.lease("a.example").await;
-    let record = fixture.record("a.example", 1, &lease);
+    let record = sample::record("a.example", 1, &lease);
     fixture.cli(&["CONFIG", "SET", "maxmemory", "1"]).await;
     let error = fixture.redis.commit(&lease, &record).await.unwrap_err();
     let CommitError::Store(error @ StoreError::Refused { .. }) = error else {
@@ -77,7 +78,7 @@ async fn nothing_hangs_when_redis_does() {
     fixture.server.pause().unwrap();
     // One round with the connection that hangs, one with new ones.
     for round in 0..2 {
-        for (name, operation) in operations(&fixture, &lease) {
+        for (name, operation) in operations(&fixture.redis, &lease) {
             let started = Instant::now();
             let error = operation.await.expect_err("nobody answers");
             let took = started.elapsed();
@@ -97,7 +98,7 @@ async fn nothing_hangs_when_redis_does() {
         );
         sleep(Duration::from_millis(50)).await;
     }
-    for (name, operation) in operations(&fixture, &lease) {
+    for (name, operation) in operations(&fixture.redis, &lease) {
         operation
             .await
             .unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -106,18 +107,9 @@ async fn nothing_hangs_when_redis_does() {
 
 type Operation<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + 'a>>;
 
-/// Every operation there is.
+/// Every operation there is, in an order in which all succeed.
 pub(crate) fn operations<'a>(
-    fixture: &'a Fixture,
-    lease: &'a Lease,
-) -> Vec<(&'static str, Operation<'a>)> {
-    operations_by(&fixture.redis, fixture, lease)
-}
-
-/// Every operation there is, done by `redis`, in an order in which all succeed.
-pub(crate) fn operations_by<'a>(
     redis: &'a Redis,
-    fixture: &'a Fixture,
     lease: &'a Lease,
 ) -> Vec<(&'static str, Operation<'a>)> {
     fn op<'a, T: 'a, E: Into<CommitError> + 'a>(
@@ -134,7 +126,7 @@ pub(crate) fn operations_by<'a>(
     }
     let here = id("a.example");
     let heartbeat = Heartbeat {
-        node: node(),
+        node: node("node-a"),
         version: "1".into(),
         started_at: at("2026-01-01T00:00:00Z"),
         at: at("2026-01-02T00:00:00Z"),
@@ -144,7 +136,7 @@ pub(crate) fn operations_by<'a>(
     };
     let event = Event {
         at: at("2026-01-02T00:00:00Z"),
-        node: node(),
+        node: node("node-a"),
         kind: EventKind::NodeStarted,
         subject: String::new(),
         detail: "here".into(),
@@ -152,18 +144,22 @@ pub(crate) fn operations_by<'a>(
     let attempt = Attempt {
         failures: 1,
         failed_at: at("2026-01-02T00:00:00Z"),
-        node: node(),
+        node: node("node-a"),
         error: "the CA said no".into(),
         next: at("2026-01-02T00:01:00Z"),
     };
-    let account: Sealed = fixture.record("a.example", 1, lease).sealed;
+    let account: Sealed = sample::record("a.example", 1, lease).sealed;
     let (one, two, three) = (here.clone(), here.clone(), here.clone());
     let (four, five) = (here.clone(), here.clone());
     vec![
         ("ping", op(redis.ping())),
         (
             "acquire",
-            op(async { redis.acquire(&resource("b.example"), &node(), TTL).await }),
+            op(async {
+                redis
+                    .acquire(&resource("b.example"), &node("node-a"), TTL)
+                    .await
+            }),
         ),
         ("extend", op(redis.extend(lease))),
         ("holders", op(redis.holders())),
@@ -180,7 +176,7 @@ pub(crate) fn operations_by<'a>(
             "commit",
             op(async {
                 redis
-                    .commit(lease, &fixture.record("a.example", 1, lease))
+                    .commit(lease, &sample::record("a.example", 1, lease))
                     .await
             }),
         ),
@@ -200,7 +196,7 @@ pub(crate) fn operations_by<'a>(
         ("account", op(redis.account("ca"))),
         ("beat", op(async move { redis.beat(&heartbeat, TTL).await })),
         ("nodes", op(redis.nodes())),
-        ("leave", op(async { redis.leave(&node()).await })),
+        ("leave", op(async { redis.leave(&node("node-a")).await })),
         ("append", op(async move { redis.append(&event).await })),
         ("events", op(redis.events(10))),
         ("release", op(redis.release(lease))),

@@ -6,10 +6,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-use certfleet_store::{AccountVault, ChallengeBoard, Leases, NodeRegistry, lease::Resource};
+use certfleet_store::{
+    AccountVault, ChallengeBoard, Leases, NodeRegistry,
+    contract::sample::{node, record, resource},
+    lease::Resource,
+};
 
 use crate::{
-    fixture::{Fixture, TTL, node, resource},
+    fixture::{Fixture, TTL},
     outage::operations,
 };
 
@@ -35,7 +39,7 @@ async fn a_record_is_plain_to_people_and_openssl() {
         expected
     );
     assert_eq!(seen["names"], "a.example *.a.example");
-    assert_eq!(seen["renew_at"], "2027-01-31T12:00:00.500Z");
+    assert_eq!(seen["renew_at"], "2096-10-02T07:06:40.000Z");
     assert_eq!(seen["epoch"], "1");
     assert_eq!(seen["committed_at"], stored.committed_at.to_string());
 
@@ -55,14 +59,14 @@ async fn a_record_is_plain_to_people_and_openssl() {
     let printed = openssl.wait_with_output().unwrap().stdout;
     assert_eq!(
         String::from_utf8_lossy(&printed).trim(),
-        "subject=CN = a.example"
+        "subject=CN = rcgen self signed cert"
     );
 
     assert_eq!(
         fixture
             .cli(&["ZRANGE", "certfleet:{test}:due", "0", "-1", "WITHSCORES"])
             .await,
-        format!("{}\n1801396800500", stored.record.id()),
+        format!("{}\n4000000000000", stored.record.id()),
     );
 }
 
@@ -72,7 +76,7 @@ async fn a_lease_says_who_holds_it() {
     let lease = fixture.lease("a.example").await;
     let key = "certfleet:{test}:lease:certificate:a.example";
     let seen = fields(&fixture, key).await;
-    assert_eq!(seen["node"], "node-1");
+    assert_eq!(seen["node"], "node-a");
     assert_eq!(seen["owner"], lease.owner);
     assert_eq!(seen["fencing"], "1");
     assert!(seen["since"].ends_with('Z'), "{}", seen["since"]);
@@ -87,7 +91,7 @@ async fn what_is_temporary_has_a_time_to_live() {
     let fixture = Fixture::start().await;
     let redis = &fixture.redis;
     let lease = fixture.lease("a.example").await;
-    for (name, operation) in operations(&fixture, &lease) {
+    for (name, operation) in operations(redis, &lease) {
         operation
             .await
             .unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -96,26 +100,26 @@ async fn what_is_temporary_has_a_time_to_live() {
     redis.post("token", "token.thumbprint", TTL).await.unwrap();
     let account = Resource::Account("https://ca.example/directory".into());
     let lease = redis
-        .acquire(&account, &node(), TTL)
+        .acquire(&account, &node("node-a"), TTL)
         .await
         .unwrap()
         .unwrap();
-    let sealed = fixture.record("a.example", 1, &lease).sealed;
+    let sealed = record("a.example", 1, &lease).sealed;
     redis
         .keep_account(&lease, "https://ca.example/directory", &sealed)
         .await
         .unwrap();
     let lease = redis
-        .acquire(&resource("c.example"), &node(), TTL)
+        .acquire(&resource("c.example"), &node("node-a"), TTL)
         .await
         .unwrap()
         .unwrap();
-    for (name, operation) in operations(&fixture, &lease).into_iter().take(6) {
+    for (name, operation) in operations(redis, &lease).into_iter().take(6) {
         operation
             .await
             .unwrap_or_else(|error| panic!("{name}: {error}"));
     }
-    let heartbeat = operations(&fixture, &lease)
+    let heartbeat = operations(redis, &lease)
         .into_iter()
         .find(|(name, _)| *name == "beat");
     heartbeat.unwrap().1.await.unwrap();
@@ -152,7 +156,7 @@ async fn what_is_temporary_has_a_time_to_live() {
             "lease:certificate:b.example",
             "lease:certificate:c.example",
             "leases",
-            "node:node-1",
+            "node:node-a",
             "nodes"
         ]
     );

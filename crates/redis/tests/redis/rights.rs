@@ -4,25 +4,22 @@ use certfleet_redis::{Redis, acl};
 use certfleet_store::{ChangeFeed, StoreError, feed::Signal};
 
 use crate::{
+    contract::least_privileged,
     fixture::{Fixture, config, next},
-    outage::operations_by,
+    outage::operations,
 };
 
 #[tokio::test]
 async fn the_documented_rights_are_enough_and_not_too_much() {
     let fixture = Fixture::start().await;
-    let mut setuser = vec!["ACL", "SETUSER", "node", "on", ">sesame"];
-    let rules = acl::rules(&"test".parse().unwrap());
-    setuser.extend(rules.iter().map(String::as_str));
-    fixture.cli(&setuser).await;
-    let url = format!("redis://node:sesame@{}", fixture.server.address());
+    let url = least_privileged(&fixture.server).await;
     let redis = Redis::new(config(&url)).unwrap();
 
     let mut feed = redis.subscribe().await;
     assert!(matches!(next(&mut feed).await, Signal::Connected));
     fixture.cli(&["SCRIPT", "FLUSH"]).await;
     let lease = fixture.lease("a.example").await;
-    for (name, operation) in operations_by(&redis, &fixture, &lease) {
+    for (name, operation) in operations(&redis, &lease) {
         operation
             .await
             .unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -32,7 +29,7 @@ async fn the_documented_rights_are_enough_and_not_too_much() {
     let mut foreign = config(&url);
     foreign.fleet = "other".parse().unwrap();
     let other = Redis::new(foreign).unwrap();
-    for (name, operation) in operations_by(&other, &fixture, &lease).into_iter().skip(1) {
+    for (name, operation) in operations(&other, &lease).into_iter().skip(1) {
         let error = operation.await.expect_err(name);
         assert!(
             matches!(error, StoreError::Refused { .. }),
@@ -45,7 +42,7 @@ async fn the_documented_rights_are_enough_and_not_too_much() {
     };
     assert!(matches!(error, StoreError::Refused { .. }), "{error}");
 
-    // Each right is needed: without it, something fails.
+    // No right is there for nothing.
     let seen = fixture.cli(&["INFO", "commandstats"]).await;
     for command in acl::COMMANDS {
         let stat = format!("cmdstat_{command}:calls=");

@@ -39,8 +39,8 @@ pub(super) struct Agenda {
 /// Where a record that cannot be read lies, and why it cannot.
 #[derive(Debug)]
 pub(super) struct Unreadable {
-    pub(super) at: String,
-    pub(super) problem: String,
+    at: String,
+    problem: String,
 }
 
 /// What a permitted commit comes to.
@@ -173,7 +173,7 @@ impl Ledger {
         }))
     }
 
-    /// Takes in what [`Self::judge`] allowed, or what a restart found that the agenda has not seen.
+    /// Takes in what [`Self::judge`] allowed.
     pub(super) fn apply(&mut self, stored: Stored) {
         let id = stored.record.id();
         self.agenda
@@ -184,13 +184,22 @@ impl Ledger {
         self.put(stored);
     }
 
-    /// Takes in a record that a restart found. One above the agenda's epoch is a commit whose
-    /// second half was cut off, and is completed.
-    pub(super) fn restore(&mut self, stored: Stored) {
-        if stored.epoch > self.agenda.epoch {
-            self.apply(stored);
-        } else {
-            self.put(stored);
+    /// Takes in the records that a restart found. One above the agenda's epoch is a commit whose
+    /// second half was cut off, and is completed; so is one whose epoch is another's, which
+    /// someone put there by hand.
+    pub(super) fn restore(&mut self, mut found: Vec<Stored>) {
+        found.sort_by_key(|stored| stored.epoch);
+        for mut stored in found {
+            if self.changed.contains_key(&stored.epoch) {
+                stored.epoch = self.agenda.epoch.next();
+            }
+            if stored.epoch > self.agenda.epoch {
+                self.apply(stored);
+            } else {
+                let id = stored.record.id();
+                self.agenda.enter(&id, stored.record.renew_at);
+                self.put(stored);
+            }
         }
     }
 
@@ -233,6 +242,17 @@ impl Ledger {
 }
 
 impl Unreadable {
+    /// `error` is what reading the record at `at` gave.
+    pub(super) fn new(at: String, error: StoreError) -> Self {
+        match error {
+            StoreError::Corrupt { at, problem } => Self { at, problem },
+            other => Self {
+                at,
+                problem: other.to_string(),
+            },
+        }
+    }
+
     fn error(&self) -> StoreError {
         StoreError::corrupt(self.at.clone(), &self.problem)
     }

@@ -81,6 +81,16 @@ impl Memory {
         self.available.send_replace(available);
     }
 
+    /// Simulation: the store loses everything, as a Redis that is flushed.
+    pub fn lose_data(&self) {
+        let mut state = self
+            .shared
+            .state
+            .lock()
+            .expect("nothing panics while it holds the state");
+        *state = State::new(Ledger::new(Agenda::new()));
+    }
+
     /// The state, unless the link is cut.
     pub(super) fn state(
         &self,

@@ -8,10 +8,16 @@ use std::{
 
 use async_trait::async_trait;
 use certfleet_acme::{
-    Acme, AcmeConfig, AcmeIssuer, BoxError, ChallengeAnswers, Order, Progress, Step,
+    Acme, AcmeConfig, AcmeIssuer, BoxError, ChallengeAnswers, Limits, Order, Progress, Step,
 };
-use certfleet_core::NameSet;
+use certfleet_core::{Bundle, NameSet};
 use certfleet_testkit::pebble::{Pebble, PebbleOptions};
+use rustls::{
+    RootCertStore,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
+    crypto::aws_lc_rs,
+};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -19,24 +25,24 @@ use tokio::{
 
 /// Answers by token, as all nodes of a fleet would share them.
 #[derive(Clone, Debug, Default)]
-pub struct Board {
+pub(crate) struct Board {
     answers: Arc<Mutex<HashMap<String, String>>>,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Board {
     /// How many answers are up.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.answers.lock().unwrap().len()
     }
 
     /// How many answers were ever put up.
-    pub fn presented(&self) -> usize {
+    pub(crate) fn presented(&self) -> usize {
         self.seen.lock().unwrap().len()
     }
 
     /// Serves the board on a free loopback port until the test ends.
-    pub async fn serve(&self) -> SocketAddr {
+    pub(crate) async fn serve(&self) -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let board = self.clone();
@@ -85,24 +91,24 @@ impl ChallengeAnswers for Board {
 
 /// Remembers every step, and tells a channel of it.
 #[derive(Debug, Default)]
-pub struct Steps {
+pub(crate) struct Steps {
     seen: Mutex<Vec<Step>>,
     changed: tokio::sync::Notify,
 }
 
 impl Steps {
     /// All steps so far.
-    pub fn all(&self) -> Vec<Step> {
+    pub(crate) fn all(&self) -> Vec<Step> {
         self.seen.lock().unwrap().clone()
     }
 
     /// How many steps so far are such.
-    pub fn count(&self, such: fn(&Step) -> bool) -> usize {
+    pub(crate) fn count(&self, such: fn(&Step) -> bool) -> usize {
         self.all().iter().filter(|step| such(step)).count()
     }
 
     /// Waits for the first step that is such.
-    pub async fn first(&self, such: fn(&Step) -> bool) {
+    pub(crate) async fn first(&self, such: fn(&Step) -> bool) {
         while self.count(such) == 0 {
             self.changed.notified().await;
         }
@@ -118,14 +124,14 @@ impl Progress for Steps {
 
 /// A CA, a board that it can reach, and a place for steps.
 #[derive(Debug)]
-pub struct World {
-    pub pebble: Pebble,
-    pub board: Board,
-    pub steps: Steps,
+pub(crate) struct World {
+    pub(crate) pebble: Pebble,
+    pub(crate) board: Board,
+    pub(crate) steps: Steps,
 }
 
 impl World {
-    pub async fn new(change: impl FnOnce(&mut PebbleOptions)) -> Self {
+    pub(crate) async fn new(change: impl FnOnce(&mut PebbleOptions)) -> Self {
         let board = Board::default();
         let mut options = PebbleOptions::new(board.serve().await.port());
         change(&mut options);
@@ -137,24 +143,30 @@ impl World {
     }
 
     /// The CA with its endpoint's root trusted.
-    pub fn acme(&self) -> Acme {
+    pub(crate) fn acme(&self) -> Acme {
+        self.acme_within(Limits::default())
+    }
+
+    /// The same with limits of the test's own.
+    pub(crate) fn acme_within(&self, limits: Limits) -> Acme {
         let directory = self.pebble.directory_url().parse().unwrap();
         Acme::new(AcmeConfig {
             ca_file: Some(self.pebble.ca_file()),
             contact: vec!["ops@example.com".into()],
+            limits,
             ..AcmeConfig::new(directory)
         })
         .unwrap()
     }
 
     /// A new account, signed in.
-    pub async fn issuer(&self) -> AcmeIssuer {
+    pub(crate) async fn issuer(&self) -> AcmeIssuer {
         let acme = self.acme();
         let credentials = acme.create_account().await.unwrap();
         acme.sign_in(&credentials).await.unwrap()
     }
 
-    pub fn order<'a>(&'a self, names: &'a NameSet) -> Order<'a> {
+    pub(crate) fn order<'a>(&'a self, names: &'a NameSet) -> Order<'a> {
         Order {
             names,
             answers: &self.board,
@@ -164,6 +176,26 @@ impl World {
 }
 
 /// A set of names written with `+`.
-pub fn names(text: &str) -> NameSet {
+pub(crate) fn names(text: &str) -> NameSet {
     text.parse().unwrap()
+}
+
+/// Lets a TLS client that trusts `root_pem` alone look at the chain, for every name.
+pub(crate) fn verify(
+    bundle: &Bundle,
+    names: &NameSet,
+    root_pem: &str,
+) -> Result<(), rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(root_pem.as_bytes()).unwrap())?;
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .unwrap();
+    let (leaf, rest) = bundle.chain().split_first().unwrap();
+    for name in names {
+        let name = ServerName::try_from(name.as_str()).unwrap();
+        verifier.verify_server_cert(leaf, rest, &name, &[], UnixTime::now())?;
+    }
+    Ok(())
 }

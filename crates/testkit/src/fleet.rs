@@ -1,0 +1,352 @@
+//! A whole fleet on loopback: Redis, Pebble as its CA, HAProxy, and nodes behind it.
+//!
+//! HAProxy's HTTP frontend is the port 80 that the CA asks, its HTTPS frontend the port 443 that
+//! clients come to. All of it ends with the value; nothing outlives it.
+
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use certfleet_core::{CertificateId, FleetName, KeyRing, NameSet, Record, seal::MasterKey};
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    client::Client,
+    haproxy::HaProxy,
+    load::Plan,
+    node::{Config, Node},
+    pebble::{Pebble, PebbleOptions},
+    process::TestDir,
+    redis::{self, RedisServer},
+    secrets::Secrets,
+    watch::Watch,
+};
+
+/// How a fleet is to be.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many nodes it has.
+    pub nodes: usize,
+    /// Its certificates, the names of each joined by `+`.
+    pub certificates: Vec<&'static str>,
+    /// How long a lease lasts without being extended.
+    pub lease_ttl: Duration,
+    /// How often a node looks by itself what is due.
+    pub renew_check: Duration,
+}
+
+impl Default for Options {
+    /// Three nodes and one certificate for two names.
+    fn default() -> Self {
+        Self {
+            nodes: 3,
+            certificates: vec!["a.certfleet.test+b.certfleet.test"],
+            lease_ttl: Duration::from_secs(5),
+            renew_check: Duration::from_millis(500),
+        }
+    }
+}
+
+/// A running fleet.
+#[derive(Debug)]
+pub struct LocalFleet {
+    /// The nodes that run, in order of their names.
+    pub nodes: Vec<Node>,
+    /// The load balancer.
+    pub haproxy: HaProxy,
+    /// The CA.
+    pub pebble: Pebble,
+    /// The store.
+    pub redis: RedisServer,
+    /// Trusts the CA's root and nothing else.
+    pub client: Client,
+    certificates: Vec<NameSet>,
+    master_key: String,
+    dir: TestDir,
+}
+
+/// The name of every local fleet; each has a Redis of its own.
+pub const NAME: &str = "demo";
+
+impl LocalFleet {
+    /// Starts everything, the nodes last and at the same moment; they need not be ready yet.
+    ///
+    /// # Errors
+    /// If a part does not start.
+    pub async fn start(options: Options) -> Result<Self> {
+        let dir = TestDir::new("fleet")?;
+        // A dump that is compressed could hide what a search looks for.
+        let config = vec!["rdbcompression no".to_owned()];
+        let redis = RedisServer::start_with(redis::Options {
+            config,
+            ..Default::default()
+        })
+        .await?;
+        let ids = (1..=options.nodes).map(|number| format!("node-{number}"));
+        let configs = ids.map(|id| Config::new(&id, dir.path(), BTreeMap::new()));
+        let mut configs: Vec<_> = configs.collect::<Result<_>>()?;
+        let servers: Vec<_> = configs.iter().map(Config::server).collect();
+        let haproxy = HaProxy::start(&servers).await?;
+        let pebble = Pebble::start(PebbleOptions::new(haproxy.http().port())).await?;
+        let root = pebble.issuing_root_pem().await?;
+        fs::write(dir.path().join("root.pem"), &root)?;
+
+        let master_key = MasterKey::generate_base64().to_string();
+        let environment = BTreeMap::from([
+            ("CERTFLEET_FLEET", NAME.to_owned()),
+            ("CERTFLEET_REDIS_URL", redis.url()),
+            ("CERTFLEET_DOMAINS", options.certificates.join(",")),
+            ("CERTFLEET_EMAIL", "ops@certfleet.test".to_owned()),
+            ("CERTFLEET_ACME_DIRECTORY", pebble.directory_url()),
+            (
+                "CERTFLEET_ACME_CA_FILE",
+                pebble.ca_file().display().to_string(),
+            ),
+            ("CERTFLEET_MASTER_KEY", master_key.clone()),
+            ("CERTFLEET_LEASE_TTL", millis(options.lease_ttl)),
+            (
+                "CERTFLEET_RENEW_CHECK_INTERVAL",
+                millis(options.renew_check),
+            ),
+        ]);
+        for config in &mut configs {
+            config.environment.clone_from(&environment);
+        }
+        let certificates = options.certificates.iter().map(|names| names.parse());
+        Ok(Self {
+            nodes: configs
+                .into_iter()
+                .map(Node::start)
+                .collect::<Result<_>>()?,
+            haproxy,
+            pebble,
+            redis,
+            client: Client::trusting(&root)?,
+            certificates: certificates.collect::<Result<_, _>>()?,
+            master_key,
+            dir,
+        })
+    }
+
+    /// Starts everything and waits until each node and the balancer serve the first certificates.
+    ///
+    /// # Errors
+    /// If that does not come about.
+    pub async fn serving(options: Options) -> Result<Self> {
+        let mut fleet = Self::start(options).await?;
+        fleet.ready().await?;
+        for certificate in 0..fleet.certificates.len() {
+            fleet
+                .converged(certificate, "", Duration::from_secs(30))
+                .await?;
+        }
+        Ok(fleet)
+    }
+
+    /// Waits until every node is ready.
+    ///
+    /// # Errors
+    /// The first one that does not get so.
+    pub async fn ready(&mut self) -> Result<()> {
+        for node in &mut self.nodes {
+            node.ready().await?;
+        }
+        Ok(())
+    }
+
+    /// The root that the CA issues under, as a PEM file.
+    #[must_use]
+    pub fn root_file(&self) -> PathBuf {
+        self.dir.path().join("root.pem")
+    }
+
+    /// The id of a certificate, by its place in [`Options::certificates`].
+    #[must_use]
+    pub fn id(&self, certificate: usize) -> CertificateId {
+        self.certificates[certificate].id()
+    }
+
+    /// The names of a certificate.
+    #[must_use]
+    pub fn names(&self, certificate: usize) -> Vec<String> {
+        self.certificates[certificate]
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    /// A key of the fleet in Redis, such as `cert:ID`.
+    #[must_use]
+    pub fn key(&self, name: &str) -> String {
+        format!("certfleet:{{{NAME}}}:{name}")
+    }
+
+    /// A reader of the fleet's events, at their beginning.
+    #[must_use]
+    pub fn watch(&self) -> Watch {
+        Watch::new(NAME)
+    }
+
+    /// A reader of the events that are still to come.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn watch_from_now(&self) -> Result<Watch> {
+        let mut watch = self.watch();
+        watch.skip(&self.redis).await?;
+        Ok(watch)
+    }
+
+    /// Has a certificate renewed, by the command an operator would type.
+    ///
+    /// # Errors
+    /// If the command fails.
+    pub async fn renew(&self, certificate: usize) -> Result<()> {
+        let id = self.id(certificate);
+        let node = self.nodes.first().context("a fleet has a node")?;
+        node.run(&["renew", id.as_str()]).await.map(drop)
+    }
+
+    /// The serial number each running node serves for a certificate.
+    ///
+    /// # Errors
+    /// If one does not serve it.
+    pub async fn serials(&self, certificate: usize) -> Result<Vec<String>> {
+        let name = self.certificates[certificate].primary().as_str();
+        let mut serials = Vec::new();
+        for node in &self.nodes {
+            serials.push(node.get(&self.client, name).await?.serial);
+        }
+        Ok(serials)
+    }
+
+    /// Waits until all nodes serve one and the same serial number other than `old`, and gives it.
+    ///
+    /// # Errors
+    /// If they do not within `limit`; what each serves is in the error.
+    pub async fn converged(
+        &self,
+        certificate: usize,
+        old: &str,
+        limit: Duration,
+    ) -> Result<String> {
+        let end = Instant::now() + limit;
+        loop {
+            let serials = self.serials(certificate).await;
+            if let Ok(serials) = &serials
+                && let Some(first) = serials.first()
+                && first != old
+                && serials.iter().all(|serial| serial == first)
+            {
+                return Ok(first.clone());
+            }
+            if Instant::now() > end {
+                bail!("no new serial on all nodes within {limit:?} (old: {old}): {serials:?}");
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// A certificate's record in Redis, as `redis-cli HGETALL` gives it.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn record(&self, certificate: usize) -> Result<Record> {
+        let key = self.key(&format!("cert:{}", self.id(certificate)));
+        let fields = self.redis.cli(&["--json", "HGETALL", &key]).await?;
+        let fields = serde_json::from_str(&fields).context("read the hash")?;
+        Record::from_fields(&fields).with_context(|| key)
+    }
+
+    /// The leases that are held, by their keys.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn leases(&self) -> Result<Vec<String>> {
+        let keys = self
+            .redis
+            .cli(&["KEYS", &self.key("lease:*").replace(['{', '}'], "?")])
+            .await?;
+        Ok(keys
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect())
+    }
+
+    /// Load through the balancer on the names of all certificates.
+    #[must_use]
+    pub fn plan(&self, workers: usize, pause: Duration, most: usize) -> Plan {
+        let names = self.certificates.iter().flatten().map(ToString::to_string);
+        Plan {
+            address: self.haproxy.https(),
+            names: names.collect(),
+            workers,
+            pause,
+            most,
+        }
+    }
+
+    /// What must be in no log and no dump: the keys of the certificates that stand now, the
+    /// master key, and the markers of private keys.
+    ///
+    /// # Errors
+    /// If a record does not open.
+    pub async fn secrets(&self) -> Result<Secrets> {
+        let fleet: FleetName = NAME.parse()?;
+        let ring = KeyRing::new(MasterKey::from_base64(&self.master_key)?, vec![]);
+        let mut secrets = Secrets::markers();
+        secrets.add_text("the master key", self.master_key.trim_end_matches('='));
+        for certificate in 0..self.certificates.len() {
+            let bundle = self.record(certificate).await?.open(&fleet, &ring)?;
+            let name = format!("the key of {}", self.id(certificate));
+            secrets.add_key(&name, bundle.key().secret_der())?;
+        }
+        Ok(secrets)
+    }
+
+    /// Searches all that the run has written (logs, local copies, Redis's files) for `secrets`;
+    /// gives how many files and bytes that was.
+    ///
+    /// # Errors
+    /// The first secret found, by name, with its file.
+    pub fn search(&self, secrets: &Secrets) -> Result<(usize, u64)> {
+        // Pebble's folder has the key of its own endpoint in it, so its logs alone are searched.
+        let ca = [self.pebble.log_path(), self.pebble.dns_log_path()];
+        secrets.search(&[
+            self.dir.path(),
+            self.haproxy.dir(),
+            self.redis.dir(),
+            ca[0],
+            ca[1],
+        ])
+    }
+
+    /// The running node of this name, by its place in [`Self::nodes`].
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn position(&self, id: &str) -> Result<usize> {
+        let found = self.nodes.iter().position(|node| node.id() == id);
+        found.with_context(|| format!("{id} is no running node"))
+    }
+
+    /// Waits until the balancer no longer sends requests to a node that hangs or is gone.
+    ///
+    /// # Errors
+    /// If it goes on doing so.
+    pub async fn left_out(&self, name: &str) -> Result<()> {
+        let end = Instant::now() + Duration::from_secs(10);
+        while self.haproxy.up(name).await? {
+            ensure!(
+                Instant::now() < end,
+                "HAProxy goes on sending requests to {name}"
+            );
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+}
+
+fn millis(duration: Duration) -> String {
+    format!("{}ms", duration.as_millis())
+}
