@@ -150,5 +150,8 @@ fn only_clocks_read_the_time() {
         .collect();
     readers.sort();
     // acme knows nothing of the store, so it has a clock of its own.
-    assert_eq!(readers, ["crates/acme/src/clock.rs", "crates/store/src/clock.rs"]);
+    assert_eq!(
+        readers,
+        ["crates/acme/src/clock.rs", "crates/store/src/clock.rs"]
+    );
 }

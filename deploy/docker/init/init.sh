@@ -45,11 +45,14 @@ sed -e "s/{FLEET}/{$FLEET}/g" \
 # The root's key is used once and forgotten.
 if [ ! -s /secrets/local-ca/ca.pem ]; then
     cd /tmp
+    for name in root server; do
+        openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$name.key"
+    done
     certificate() {
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -config /init/openssl.cnf "$@"
+        openssl req -x509 -new -days 3650 -config /init/openssl.cnf "$@"
     }
-    certificate -subj "/CN=certfleet local root" -extensions root -keyout root.key -out ca.pem
-    certificate -subj "/CN=pebble" -extensions server -CA ca.pem -CAkey root.key -keyout server.key -out server.pem
+    certificate -subj "/CN=certfleet local root" -extensions root -key root.key -out ca.pem
+    certificate -subj "/CN=pebble" -extensions server -key server.key -CA ca.pem -CAkey root.key -out server.pem
     for file in server.key server.pem ca.pem; do
         put "/secrets/local-ca/$file" "$NODE" < "$file"
     done

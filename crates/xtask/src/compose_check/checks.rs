@@ -279,7 +279,7 @@ fn kill(fleet: &Fleet<'_>) -> Result<String> {
     let victims = fleet.containers("node")?;
     let (victim, other) = (&victims[0], &victims[1]);
     fleet
-        .docker(["exec", other, "/usr/local/bin/certfleet", "renew", NAMES[0]])
+        .docker(["exec", other, "/usr/local/bin/certfleet", "renew", "--all"])
         .output()?;
     load.while_killing(|| fleet.docker(["kill", victim]).output())?;
     fleet.compose(["kill", "redis"]).output()?;
@@ -296,7 +296,7 @@ fn kill(fleet: &Fleet<'_>) -> Result<String> {
     let outcome = load.stop()?;
     let figures = outcome.check(outcome.succeeded.min(u64::from(RATE) * 15))?;
     Ok(format!(
-        "a node killed, Redis away for {REDIS_AWAY:?}: {figures}; renewed {renewed:.1?} after Redis was back"
+        "a node killed, Redis away for {REDIS_AWAY:?}: {figures} ({} of them under way on the killed node); renewed {renewed:.1?} after Redis was back"
     ))
 }
 
