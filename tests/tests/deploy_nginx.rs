@@ -6,10 +6,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use certfleet_testkit::{
-    nginx::{Nginx, Nodes},
-    process::free_address,
-};
+use certfleet_testkit::{haproxy::Server, nginx::Nginx, process::free_address};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -21,15 +18,11 @@ const CHALLENGE: &str = "/.well-known/acme-challenge/token";
 
 #[tokio::test]
 async fn tls_goes_through_and_the_node_learns_who_asks() {
-    let nodes = Nodes {
-        https: vec![byte_node("one").await.unwrap()],
-        http: vec![free_address().unwrap()],
-    };
-    let nginx = Nginx::start(&nodes).await.unwrap();
+    let nginx = Nginx::start(&[node("one").await.unwrap()]).await.unwrap();
 
-    let (mut stream, line) = greeting(nginx.https_address()).await.unwrap();
+    let (mut stream, line) = greeting(nginx.https()).await.unwrap();
     let own = stream.get_ref().local_addr().unwrap().port();
-    let at = nginx.https_address().port();
+    let at = nginx.https().port();
     assert_eq!(
         line,
         format!("one PROXY TCP4 127.0.0.1 127.0.0.1 {own} {at}")
@@ -46,19 +39,18 @@ async fn tls_goes_through_and_the_node_learns_who_asks() {
 #[tokio::test]
 async fn a_node_that_refuses_costs_no_connection() {
     let gone = free_address().unwrap();
-    let nodes = Nodes {
-        https: vec![
-            gone,
-            byte_node("one").await.unwrap(),
-            byte_node("two").await.unwrap(),
-        ],
-        http: vec![gone, http_node("one").await.unwrap()],
+    let gone = Server {
+        name: "gone".to_owned(),
+        http: gone,
+        https: gone,
+        admin: gone,
     };
-    let nginx = Nginx::start(&nodes).await.unwrap();
+    let servers = [gone, node("one").await.unwrap(), node("two").await.unwrap()];
+    let nginx = Nginx::start(&servers).await.unwrap();
 
     let mut one = 0;
     for _ in 0..100 {
-        let (_, line) = greeting(nginx.https_address()).await.unwrap();
+        let (_, line) = greeting(nginx.https()).await.unwrap();
         one += usize::from(line.starts_with("one "));
     }
     assert!(
@@ -67,24 +59,18 @@ async fn a_node_that_refuses_costs_no_connection() {
     );
 
     for _ in 0..10 {
-        let answer = request(nginx.http_address(), "GET", CHALLENGE)
-            .await
-            .unwrap();
+        let answer = request(nginx.http(), "GET", CHALLENGE).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 }
 
 #[tokio::test]
 async fn port_80_hands_on_challenges_and_nothing_else() {
-    let nodes = Nodes {
-        https: vec![free_address().unwrap()],
-        http: vec![http_node("one").await.unwrap()],
-    };
-    let nginx = Nginx::start(&nodes).await.unwrap();
-    let ask = async |method, path| request(nginx.http_address(), method, path).await.unwrap();
+    let nginx = Nginx::start(&[node("one").await.unwrap()]).await.unwrap();
+    let ask = async |method, path| request(nginx.http(), method, path).await.unwrap();
 
     let answer = ask("GET", CHALLENGE).await;
-    let (_, seen) = answer.split_once("one\n").expect(&answer);
+    let (_, seen) = answer.split_once("one\n").unwrap();
     let mut lines = seen.lines();
     let header = lines.next().unwrap();
     assert!(
@@ -111,16 +97,10 @@ async fn port_80_hands_on_challenges_and_nothing_else() {
 
 #[tokio::test]
 async fn one_address_cannot_flood_the_challenge_path() {
-    let nodes = Nodes {
-        https: vec![free_address().unwrap()],
-        http: vec![http_node("one").await.unwrap()],
-    };
-    let nginx = Nginx::start(&nodes).await.unwrap();
+    let nginx = Nginx::start(&[node("one").await.unwrap()]).await.unwrap();
     let (mut taken, mut refused) = (0, 0);
     for _ in 0..200 {
-        let answer = request(nginx.http_address(), "GET", CHALLENGE)
-            .await
-            .unwrap();
+        let answer = request(nginx.http(), "GET", CHALLENGE).await.unwrap();
         match answer.get(9..12) {
             Some("200") => taken += 1,
             Some("429") => refused += 1,
@@ -135,19 +115,15 @@ async fn one_address_cannot_flood_the_challenge_path() {
 
 #[tokio::test]
 async fn a_reload_keeps_connections_and_moves_new_ones() {
-    let mut nodes = Nodes {
-        https: vec![byte_node("one").await.unwrap()],
-        http: vec![free_address().unwrap()],
-    };
-    let nginx = Nginx::start(&nodes).await.unwrap();
-    let (mut old, line) = greeting(nginx.https_address()).await.unwrap();
+    let nginx = Nginx::start(&[node("one").await.unwrap()]).await.unwrap();
+    let (mut old, line) = greeting(nginx.https()).await.unwrap();
     assert!(line.starts_with("one "), "{line}");
 
-    nodes.https = vec![byte_node("two").await.unwrap()];
-    nginx.reload(&nodes).unwrap();
+    let two = node("two").await.unwrap();
+    nginx.reload(std::slice::from_ref(&two)).unwrap();
     let moved = async {
         loop {
-            let (_, line) = greeting(nginx.https_address()).await.unwrap();
+            let (_, line) = greeting(nginx.https()).await.unwrap();
             if line.starts_with("two ") {
                 break;
             }
@@ -164,10 +140,20 @@ async fn a_reload_keeps_connections_and_moves_new_ones() {
         .unwrap();
     assert_eq!(line, "still here\n");
     let log = nginx.log().unwrap();
-    assert!(log.contains(&nodes.https[0].to_string()), "{log}");
+    assert!(log.contains(&two.https.to_string()), "{log}");
 }
 
-/// A node that takes bytes: it answers each connection with its name and the header it got, then
+/// A stand-in for a node on both its ports.
+async fn node(name: &'static str) -> Result<Server> {
+    Ok(Server {
+        name: name.to_owned(),
+        http: http_node(name).await?,
+        https: byte_node(name).await?,
+        admin: free_address()?,
+    })
+}
+
+/// The port that takes bytes: it answers each connection with its name and the header it got, then
 /// sends back what it receives.
 async fn byte_node(name: &'static str) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -188,7 +174,7 @@ async fn byte_node(name: &'static str) -> Result<SocketAddr> {
     Ok(address)
 }
 
-/// A node that takes HTTP: it answers with its name and all it got, the PROXY header first.
+/// The port that takes HTTP: it answers with its name and all it got, the PROXY header first.
 async fn http_node(name: &'static str) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

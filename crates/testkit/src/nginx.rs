@@ -9,7 +9,10 @@ use std::{fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{Process, TestDir, free_address};
+use crate::{
+    haproxy::Server,
+    process::{Process, TestDir, free_address},
+};
 
 const PACKAGES: &str = "nginx libnginx-mod-stream";
 
@@ -18,15 +21,6 @@ const PROGRAM: &str = "/usr/sbin/nginx";
 
 /// How long it may take to end after SIGTERM.
 const LIMIT: Duration = Duration::from_secs(10);
-
-/// The nodes that nginx is to stand in front of.
-#[derive(Clone, Debug, Default)]
-pub struct Nodes {
-    /// Where they serve HTTPS.
-    pub https: Vec<SocketAddr>,
-    /// Where they answer challenges.
-    pub http: Vec<SocketAddr>,
-}
 
 /// A running nginx; ended and its folder removed when dropped.
 #[derive(Debug)]
@@ -45,18 +39,20 @@ struct Addresses {
 }
 
 impl Nginx {
-    /// Checks the configuration for `nodes` (`nginx -t`), starts nginx, and waits until it listens.
+    /// Checks the configuration for `servers` (`nginx -t`), starts it, and waits until it listens.
+    ///
+    /// Whether the servers answer is not asked.
     ///
     /// # Errors
     /// If the configuration is refused or nginx does not start, with what it says.
-    pub async fn start(nodes: &Nodes) -> Result<Self> {
+    pub async fn start(servers: &[Server]) -> Result<Self> {
         let dir = TestDir::new("nginx")?;
         let addresses = Addresses {
             https: free_address()?,
             http: free_address()?,
             hop: free_address()?,
         };
-        write(dir.path(), nodes, &addresses)?;
+        write(dir.path(), servers, &addresses)?;
         check(dir.path())?;
         let mut command = nginx(dir.path());
         command.args(["-g", "daemon off;"]);
@@ -72,26 +68,26 @@ impl Nginx {
         Ok(nginx)
     }
 
-    /// Where it takes HTTPS.
+    /// Where it takes HTTPS: what port 443 is to the world.
     #[must_use]
-    pub fn https_address(&self) -> SocketAddr {
+    pub fn https(&self) -> SocketAddr {
         self.addresses.https
     }
 
-    /// Where it takes HTTP.
+    /// Where it takes HTTP: what port 80 is to the world.
     #[must_use]
-    pub fn http_address(&self) -> SocketAddr {
+    pub fn http(&self) -> SocketAddr {
         self.addresses.http
     }
 
-    /// Puts it in front of other nodes without ending a connection (SIGHUP).
+    /// Puts it in front of other servers without ending a connection (SIGHUP).
     ///
-    /// New connections go to the new nodes from some moment soon after.
+    /// New connections go to the new ones from some moment soon after.
     ///
     /// # Errors
     /// If the configuration is refused or nginx is gone.
-    pub fn reload(&self, nodes: &Nodes) -> Result<()> {
-        write(self.dir.path(), nodes, &self.addresses)?;
+    pub fn reload(&self, servers: &[Server]) -> Result<()> {
+        write(self.dir.path(), servers, &self.addresses)?;
         check(self.dir.path())?;
         self.process.signal("HUP")
     }
@@ -138,13 +134,15 @@ fn check(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes the files of `deploy/nginx` for this host into `dir`.
-fn write(dir: &Path, nodes: &Nodes, addresses: &Addresses) -> Result<()> {
+/// Writes the files of `deploy/nginx`, made for this host into `dir`.
+fn write(dir: &Path, servers: &[Server], addresses: &Addresses) -> Result<()> {
     let place = dir.display();
     let temporary: String = ["client_body", "proxy", "fastcgi", "scgi", "uwsgi"]
         .iter()
         .map(|kind| format!("\n    {kind}_temp_path {place}/{kind};"))
         .collect();
+    let https: Vec<_> = servers.iter().map(|server| server.https).collect();
+    let http: Vec<_> = servers.iter().map(|server| server.http).collect();
     let hop = addresses.hop.to_string();
     let conf = Template::new(include_str!("../../../deploy/nginx/nginx.conf"))
         .replace("/run/nginx.pid", &format!("{place}/nginx.pid"))?
@@ -152,8 +150,8 @@ fn write(dir: &Path, nodes: &Nodes, addresses: &Addresses) -> Result<()> {
         .replace("http {", &format!("http {{{temporary}"))?
         .replace("/etc/nginx/certfleet/", &format!("{place}/"))?;
     let stream = Template::new(include_str!("../../../deploy/nginx/stream.conf"))
-        .servers("192.0.2.", ":8443", &nodes.https)?
-        .servers("192.0.2.", ":8080", &nodes.http)?
+        .servers("192.0.2.", ":8443", &https)?
+        .servers("192.0.2.", ":8080", &http)?
         .replace("listen 443;", &format!("listen {};", addresses.https))?
         .replace("listen [::]:443;", "")?
         .replace("127.0.0.1:8079;", &format!("{hop};"))?
@@ -161,7 +159,7 @@ fn write(dir: &Path, nodes: &Nodes, addresses: &Addresses) -> Result<()> {
             "/var/log/nginx/certfleet.log",
             &format!("{place}/access.log"),
         )?;
-    let http = Template::new(include_str!("../../../deploy/nginx/http.conf"))
+    let port_80 = Template::new(include_str!("../../../deploy/nginx/http.conf"))
         .replace(
             "listen 80 default_server;",
             &format!("listen {} default_server;", addresses.http),
@@ -173,7 +171,7 @@ fn write(dir: &Path, nodes: &Nodes, addresses: &Addresses) -> Result<()> {
     for (name, template) in [
         ("nginx.conf", conf),
         ("stream.conf", stream),
-        ("http.conf", http),
+        ("http.conf", port_80),
         ("challenge.conf", challenge),
     ] {
         fs::write(dir.join(name), template.0)?;

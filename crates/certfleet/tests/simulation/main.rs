@@ -106,6 +106,21 @@ async fn an_outage_of_the_store_stops_orders_and_nothing_else() {
     assert_eq!(world.issuer.orders(), 2);
 }
 
+/// The store goes away between the order and the commit, for longer than the lease: what the CA
+/// has issued is committed when the store is back. There is no second order.
+#[tokio::test(start_paused = true)]
+async fn what_was_issued_while_the_store_was_away_is_not_ordered_again() {
+    let world = World::new();
+    let node = world.node("a").await;
+    world.until(|| world.issuer.orders() == 1).await;
+    world.backend.set_available(false);
+    tokio::time::sleep(4 * world::LEASE_TTL).await;
+    assert!(!node.status().ready, "nothing is committed yet");
+    world.backend.set_available(true);
+    world.until(|| node.serves(Generation::new(1))).await;
+    assert_eq!(world.issuer.orders(), 1);
+}
+
 /// A CA that fails: tries grow apart, the fifth raises the alarm, any node goes on, and a success
 /// clears the record. What was served is served all along.
 #[tokio::test(start_paused = true)]
