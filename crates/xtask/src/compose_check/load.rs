@@ -24,10 +24,8 @@ pub(super) struct Load(Child);
 pub(super) struct Outcome {
     /// Requests that were answered as they should be.
     pub(super) succeeded: u64,
-    /// Requests that were not, beside the next.
+    /// Requests that were not, beside those that were under way while something was killed.
     pub(super) failed: u64,
-    /// Requests that were not, and that were under way while something was killed.
-    pub(super) in_flight: u64,
     /// All that was printed: rate, latencies, reasons.
     pub(super) text: String,
 }
@@ -82,15 +80,10 @@ impl Load {
                 .parse::<u64>()
                 .with_context(|| format!("{key} {line}"))
         };
-        let [succeeded, failed, in_flight] = [
-            number("succeeded")?,
-            number("failed")?,
-            number("in-flight")?,
-        ];
+        let (succeeded, failed) = (number("succeeded")?, number("failed")?);
         Ok(Outcome {
             succeeded,
             failed,
-            in_flight,
             text,
         })
     }
