@@ -69,7 +69,11 @@ async fn main() -> Result<()> {
             break;
         }
         let Ok(permit) = Arc::clone(&free).try_acquire_owned() else {
-            note(&tally, Err(format!("{MOST} requests are under way already")), false);
+            note(
+                &tally,
+                Err(format!("{MOST} requests are under way already")),
+                false,
+            );
             continue;
         };
         let (client, name) = (client.clone(), name.clone());
@@ -123,7 +127,11 @@ fn note(tally: &Mutex<Tally>, result: Result<Duration, String>, during: bool) {
             } else {
                 tally.failed += 1;
             }
-            let during = if during { " (under way during a kill)" } else { "" };
+            let during = if during {
+                " (under way during a kill)"
+            } else {
+                ""
+            };
             let reason = format!("{reason}{during}");
             if tally.reasons.len() < REASONS || tally.reasons.contains_key(&reason) {
                 *tally.reasons.entry(reason).or_default() += 1;
@@ -141,7 +149,11 @@ fn print(tally: &Mutex<Tally>, took: Duration) {
     println!("succeeded {}", tally.succeeded);
     println!("failed {}", tally.failed);
     println!("in-flight {}", tally.in_flight);
-    println!("rate {:.0}/s for {:.0?}", all as f64 / took.as_secs_f64(), took);
+    println!(
+        "rate {:.0}/s for {:.0?}",
+        all as f64 / took.as_secs_f64(),
+        took
+    );
     println!("p50 {:.1?}", at(50).unwrap_or(&Duration::ZERO));
     println!("p99 {:.1?}", at(99).unwrap_or(&Duration::ZERO));
     for (reason, count) in &tally.reasons {

@@ -72,7 +72,7 @@ impl Run {
         let mut stdin = child.stdin.take().context("its input is piped")?;
         stdin.write_all(input.as_bytes())?;
         drop(stdin);
-        success(&line, child.wait_with_output()?)
+        success(&line, &child.wait_with_output()?)
     }
 
     /// Runs it; what it printed. An error, with what it printed as one, if it does not succeed.
@@ -82,7 +82,7 @@ impl Run {
             .0
             .output()
             .with_context(|| format!("cannot run {line}"))?;
-        success(&line, output)
+        success(&line, &output)
     }
 
     /// Whether it succeeds; what it prints goes nowhere.
@@ -99,7 +99,7 @@ impl Run {
     }
 }
 
-fn success(line: &str, output: Output) -> Result<String> {
+fn success(line: &str, output: &Output) -> Result<String> {
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("{line}: {}: {}", output.status, said.trim());
