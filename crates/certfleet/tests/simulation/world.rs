@@ -18,20 +18,20 @@ use certfleet_store::{
 use tokio::time::Instant;
 
 /// How long leases last here.
-pub const LEASE_TTL: Duration = Duration::from_secs(30);
+pub(crate) const LEASE_TTL: Duration = Duration::from_secs(30);
 const NAMES: &str = "a.example+b.example";
 
 /// A store, a CA and a clock that nodes share.
-pub struct World {
+pub(crate) struct World {
     /// The store.
-    pub backend: Arc<Memory>,
+    pub(crate) backend: Arc<Memory>,
     /// The CA.
-    pub issuer: Arc<FakeIssuer>,
+    pub(crate) issuer: Arc<FakeIssuer>,
     clock: Arc<VirtualClock>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = Arc::new(VirtualClock {
             base: "2026-01-01T00:00:00Z".parse().unwrap(),
             start: Instant::now(),
@@ -48,7 +48,7 @@ impl World {
         }
     }
 
-    pub async fn node(&self, name: &str) -> SimulatedNode {
+    pub(crate) async fn node(&self, name: &str) -> SimulatedNode {
         let fleet = Fleet::builder()
             .node_id(name)
             .certificate(NAMES)
@@ -71,16 +71,16 @@ impl World {
         }
     }
 
-    pub fn id(&self) -> CertificateId {
+    pub(crate) fn id(&self) -> CertificateId {
         NAMES.parse::<NameSet>().unwrap().id()
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// A lease on the certificate, as a peer would take it.
-    pub async fn lease(&self) -> Lease {
+    pub(crate) async fn lease(&self) -> Lease {
         let resource = Resource::Certificate(self.id());
         self.backend
             .acquire(&resource, &"peer".parse().unwrap(), LEASE_TTL)
@@ -90,7 +90,7 @@ impl World {
     }
 
     /// Lets time pass until `met`; a day of it at the most.
-    pub async fn until(&self, met: impl Fn() -> bool) {
+    pub(crate) async fn until(&self, met: impl Fn() -> bool) {
         let limit = self.now().after(2 * 86_400 * Duration::from_secs(1));
         while !met() {
             assert!(self.now() < limit, "it did not happen");
@@ -99,12 +99,12 @@ impl World {
     }
 
     /// Lets everything that can happen now happen.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
 
     /// How many events of a kind there were.
-    pub async fn count(&self, kind: EventKind) -> usize {
+    pub(crate) async fn count(&self, kind: EventKind) -> usize {
         self.settle().await;
         let events = self.backend.events(1000).await.unwrap();
         events.iter().filter(|event| event.kind == kind).count()
@@ -112,36 +112,36 @@ impl World {
 }
 
 /// A node of the world; dropped, it dies as by SIGKILL.
-pub struct SimulatedNode {
+pub(crate) struct SimulatedNode {
     handle: Handle,
     running: Running,
 }
 
 impl SimulatedNode {
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         self.handle.status()
     }
 
-    pub fn metrics(&self) -> String {
+    pub(crate) fn metrics(&self) -> String {
         self.handle.metrics_text()
     }
 
-    pub fn serves(&self, generation: Generation) -> bool {
+    pub(crate) fn serves(&self, generation: Generation) -> bool {
         self.status()
             .certificates
             .iter()
             .any(|served| served.generation == generation)
     }
 
-    pub fn serial(&self) -> String {
+    pub(crate) fn serial(&self) -> String {
         self.status().certificates[0].serial.clone()
     }
 
-    pub fn not_after(&self) -> Timestamp {
+    pub(crate) fn not_after(&self) -> Timestamp {
         self.status().certificates[0].not_after
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.running.stop().await;
     }
 }
@@ -161,7 +161,7 @@ impl Clock for VirtualClock {
 
 /// What the CA does with orders.
 #[derive(Clone, Copy, Debug)]
-pub enum Plan {
+pub(crate) enum Plan {
     /// Issues after three seconds.
     Issue,
     /// Never answers the next order; the ones after that are issued.
@@ -172,18 +172,18 @@ pub enum Plan {
 
 /// A CA that issues 90-day certificates signed by nobody.
 #[derive(Debug)]
-pub struct FakeIssuer {
+pub(crate) struct FakeIssuer {
     clock: Arc<VirtualClock>,
     plan: Mutex<Plan>,
     orders: AtomicUsize,
 }
 
 impl FakeIssuer {
-    pub fn plan(&self, plan: Plan) {
+    pub(crate) fn plan(&self, plan: Plan) {
         *self.plan.lock().unwrap() = plan;
     }
 
-    pub fn orders(&self) -> usize {
+    pub(crate) fn orders(&self) -> usize {
         self.orders.load(Ordering::SeqCst)
     }
 
