@@ -17,6 +17,7 @@ use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
     fmt, fs,
+    path::PathBuf,
 };
 
 use zeroize::Zeroizing;
@@ -200,6 +201,16 @@ impl Default for Settings {
 fn key_of(variable: &OsStr) -> Option<String> {
     let key = variable.to_string_lossy();
     Some(key.strip_prefix(known::PREFIX)?.to_ascii_lowercase())
+}
+
+/// The folder programs keep this user's data in, by the XDG base directory specification.
+#[must_use]
+pub fn user_data_dir() -> Option<PathBuf> {
+    let folder = |variable| std::env::var_os(variable).map(PathBuf::from);
+    folder("XDG_DATA_HOME")
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| Some(folder("HOME")?.join(".local/share")))
+        .filter(|folder| folder.is_absolute())
 }
 
 /// What the system calls this host.

@@ -1,0 +1,142 @@
+//! The command line.
+//!
+//! Settings have no flags of their own: they come from environment and file, so that there is one
+//! place to look. `dev` is the exception, because it takes no settings at all.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use certfleet_core::CertificateId;
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings;
+
+/// TLS certificates for a fleet of nodes behind a load balancer.
+#[derive(Debug, Parser)]
+#[command(name = "certfleet", version, after_long_help = settings::help())]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a node until SIGTERM or SIGINT
+    Run {
+        #[command(flatten)]
+        source: Source,
+    },
+    /// Run one node for https://localhost, with no Redis and a CA of its own
+    Dev(DevOptions),
+    /// List the certificates of the fleet, and how many nodes serve each
+    List {
+        #[command(flatten)]
+        source: Source,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one certificate: its record, what has failed, who serves it, what happened to it
+    Show {
+        #[command(flatten)]
+        source: Source,
+        /// The certificate's id, as list prints it
+        id: CertificateId,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a certificate due at once; some node of the fleet then renews it
+    Renew {
+        #[command(flatten)]
+        source: Source,
+        /// The certificate's id, as list prints it
+        #[arg(required_unless_present = "all")]
+        id: Option<CertificateId>,
+        /// Renew all of them
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
+    /// Master keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Print a new master key: 32 random bytes in base64
+    Generate,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check the settings and print where each comes from; start nothing
+    Check {
+        #[command(flatten)]
+        source: Source,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Where settings come from, beside the environment.
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// Read settings from this TOML file (else from CERTFLEET_CONFIG, if that is set)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// All that can be said of the node for development.
+#[derive(Debug, Args)]
+pub(crate) struct DevOptions {
+    /// Keep certificates, root and master key in this folder, not in the user's data folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Serve HTTPS here
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    pub(crate) https_addr: SocketAddr,
+    /// Redirect HTTP from here
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) http_addr: SocketAddr,
+    /// Serve metrics and health here
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9180")]
+    pub(crate) admin_addr: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_long_help_lists_every_setting() {
+        let help = Cli::command().render_long_help().to_string();
+        for setting in certfleet::settings::known::ALL {
+            assert!(help.contains(&setting.variable()), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn renew_takes_an_id_or_all() {
+        for (args, good) in [
+            (&["renew", "a.example"][..], true),
+            (&["renew", "--all"], true),
+            (&["renew"], false),
+            (&["renew", "a.example", "--all"], false),
+            (&["renew", "not an id"], false),
+        ] {
+            let all = std::iter::once("certfleet").chain(args.iter().copied());
+            assert_eq!(Cli::try_parse_from(all).is_ok(), good, "{args:?}");
+        }
+    }
+}

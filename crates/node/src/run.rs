@@ -1,0 +1,51 @@
+//! `certfleet run`: a node from its start to its orderly end.
+//!
+//! All ports are had before anything is served. The admin port answers as long as the node runs,
+//! draining included.
+
+use std::pin::pin;
+
+use certfleet::{Config, Fleet, FleetError, Running};
+use tokio::net::TcpListener;
+
+use crate::{admin, failure::Failure, page, signals};
+
+/// Runs a node until it is asked to end.
+pub(crate) async fn run(config: Config) -> Result<(), Failure> {
+    run_then(config, || Ok(())).await
+}
+
+/// Runs a node, and does `started` once it has.
+pub(crate) async fn run_then(
+    config: Config,
+    started: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut stop = pin!(signals::stop());
+    let (running, admin) = tokio::select! {
+        node = start(config) => node?,
+        () = &mut stop => return Ok(()),
+    };
+    started()?;
+    let handle = running.handle();
+    let serving = running.serve(page::router(handle.clone()), stop);
+    tokio::select! {
+        served = serving => Ok(served?),
+        gone = axum::serve(admin, admin::router(handle)).into_future() => {
+            Err(Failure::Admin(gone.err().unwrap_or_else(|| std::io::ErrorKind::BrokenPipe.into())))
+        }
+    }
+}
+
+async fn start(config: Config) -> Result<(Running, TcpListener), Failure> {
+    let address = config.admin_addr;
+    let admin = TcpListener::bind(address)
+        .await
+        .map_err(|source| FleetError::Listen {
+            address,
+            setting: "CERTFLEET_ADMIN_ADDR",
+            source,
+        })?;
+    tracing::info!(node = %config.node, fleet = %config.fleet, %address, "starting");
+    let running = Fleet::new(config).start().await?;
+    Ok((running, admin))
+}
