@@ -29,6 +29,8 @@ pub(crate) async fn run_then(
     let handle = running.handle();
     let serving = running.serve(page::router(handle.clone()), stop);
     tokio::select! {
+        // In this order: whoever reads on the admin port that the node is ready finds HTTPS there.
+        biased;
         served = serving => Ok(served?),
         gone = axum::serve(admin, admin::router(handle)).into_future() => {
             Err(Failure::Admin(gone.err().unwrap_or_else(|| std::io::ErrorKind::BrokenPipe.into())))

@@ -124,6 +124,12 @@ impl Node {
         &self.config
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Its process, to signal and to wait for.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

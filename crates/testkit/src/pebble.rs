@@ -108,6 +108,12 @@ impl Pebble {
         format!("https://{}/dir", self.addresses.acme)
     }
 
+    /// Where it listens for ACME clients.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.addresses.acme
+    }
+
     /// A PEM file with the root to trust for its HTTPS endpoints; not the root it issues under.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {

@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     io::Write,
+    os::unix::process::CommandExt,
     process::{Command, Output, Stdio},
 };
 
@@ -83,6 +84,12 @@ impl Run {
             .output()
             .with_context(|| format!("cannot run {line}"))?;
         success(&line, &output)
+    }
+
+    /// Runs it in place of this process, so that Ctrl-C is its alone.
+    pub(crate) fn replace_self(mut self) -> Result<()> {
+        let error = self.0.exec();
+        Err(error).with_context(|| format!("cannot run {}", self.line()))
     }
 
     /// Whether it succeeds; what it prints goes nowhere.

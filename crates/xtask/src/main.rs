@@ -80,7 +80,7 @@ fn demo(args: &[String]) -> Result<()> {
     build_program()?;
     cargo(["run", "--quiet", "--package", "certfleet-demo", "--"])
         .args(args)
-        .run()
+        .replace_self()
 }
 
 /// The end-to-end tests and the demo run the program itself, which cargo does not know.

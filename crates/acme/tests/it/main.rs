@@ -7,6 +7,7 @@
 
 mod builtin;
 mod fake_ca;
+mod lost_answers;
 mod pebble;
 mod refusals;
 mod world;

@@ -1,5 +1,10 @@
 //! The crate against real Redis servers, one for each test.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests: whatever fails in them fails them"
+)]
+
 mod fixture;
 
 mod changes;
