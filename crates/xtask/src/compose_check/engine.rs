@@ -79,7 +79,12 @@ impl Engine {
         &self,
         args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>,
     ) -> Run {
-        let run = program("docker").args(args);
+        self.beside("docker").args(args)
+    }
+
+    /// A run of a program that runs docker itself.
+    pub(super) fn beside(&self, name: &str) -> Run {
+        let run = program(name);
         match &self.config {
             Some(config) => run.env("DOCKER_CONFIG", &config.to_string_lossy()),
             None => run,

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -21,6 +21,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// A running fleet.
 pub(super) struct Fleet<'a> {
     engine: &'a Engine,
+    root: PathBuf,
     file: String,
     /// From a bare machine to a healthy fleet, building included.
     pub(super) took: Duration,
@@ -31,6 +32,7 @@ impl<'a> Fleet<'a> {
     pub(super) fn up(engine: &'a Engine, root: &Path) -> Result<Self> {
         let mut fleet = Self {
             engine,
+            root: root.to_owned(),
             file: root
                 .join("docker-compose.yml")
                 .to_string_lossy()
@@ -57,16 +59,25 @@ impl<'a> Fleet<'a> {
         &self,
         args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>,
     ) -> Run {
-        self.docker([
-            "compose",
+        self.docker(["compose"]).args(self.options()).args(args)
+    }
+
+    /// Replaces the nodes by the script that users have for it.
+    pub(super) fn roll(&self) -> Result<String> {
+        let script = self.root.join("deploy/docker/roll.sh");
+        let run = self.engine.beside(&script.to_string_lossy());
+        run.args(self.options()).output()
+    }
+
+    fn options(&self) -> [&str; 6] {
+        [
             "--file",
             &self.file,
             "--project-name",
             PROJECT,
             "--profile",
             "local",
-        ])
-        .args(args)
+        ]
     }
 
     /// A run of `docker`.
