@@ -1,6 +1,11 @@
 //! A command that says what it runs and fails when it fails.
 
-use std::{ffi::OsStr, os::unix::process::CommandExt, process::Command};
+use std::{
+    ffi::OsStr,
+    io::Write,
+    os::unix::process::CommandExt,
+    process::{Command, Output, Stdio},
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -49,6 +54,38 @@ impl Run {
         Ok(())
     }
 
+    /// With its standard input from there.
+    pub(crate) fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.0.stdin(stdin);
+        self
+    }
+
+    /// Runs it with this as its standard input; what it printed. An error, with what it printed as
+    /// one, if it does not succeed.
+    pub(crate) fn feed(mut self, input: &str) -> Result<String> {
+        let line = self.line();
+        self.0.stdin(Stdio::piped());
+        self.0.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self
+            .0
+            .spawn()
+            .with_context(|| format!("cannot run {line}"))?;
+        let mut stdin = child.stdin.take().context("its input is piped")?;
+        stdin.write_all(input.as_bytes())?;
+        drop(stdin);
+        success(&line, &child.wait_with_output()?)
+    }
+
+    /// Runs it; what it printed. An error, with what it printed as one, if it does not succeed.
+    pub(crate) fn output(mut self) -> Result<String> {
+        let line = self.line();
+        let output = self
+            .0
+            .output()
+            .with_context(|| format!("cannot run {line}"))?;
+        success(&line, &output)
+    }
+
     /// Runs it in place of this process, so that Ctrl-C is its alone.
     pub(crate) fn replace_self(mut self) -> Result<()> {
         let error = self.0.exec();
@@ -67,4 +104,12 @@ impl Run {
             .collect::<Vec<_>>()
             .join(" ")
     }
+}
+
+fn success(line: &str, output: &Output) -> Result<String> {
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{line}: {}: {}", output.status, said.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

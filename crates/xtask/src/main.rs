@@ -1,9 +1,10 @@
-//! Repository tasks: `cargo xtask setup|test|manifests|lint|ci|demo`.
+//! Repository tasks: `cargo xtask setup|test|manifests|lint|ci|demo|compose-check`.
 //!
 //! What CI does is what a developer does: `.ci/run` calls these commands and adds nothing to them.
 //! This crate depends on `anyhow` alone, so that it builds in seconds on a fresh clone.
 
 mod cargo;
+mod compose_check;
 mod deny;
 mod manifests;
 mod packages;
@@ -20,7 +21,8 @@ cargo xtask test [CARGO TEST ARGS] set up, build the program, run all tests
 cargo xtask manifests              validate deploy/kubernetes (needs kubectl and python3)
 cargo xtask lint                   rustfmt, clippy, rustdoc and cargo-deny, warnings denied
 cargo xtask ci                     test, then lint
-cargo xtask demo [--check]         a real fleet on loopback in a terminal; --check proves it instead";
+cargo xtask demo [--check]         a real fleet on loopback in a terminal; --check proves it instead
+cargo xtask compose-check [CHECK]  the image and docker-compose.yml on a Docker engine";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -48,6 +50,8 @@ fn run(args: &[String]) -> Result<()> {
             .and_then(|()| lint()),
         ("demo", []) => demo(&[]),
         ("demo", [check]) if check == "--check" => demo(rest),
+        ("compose-check", []) => compose_check::run(None),
+        ("compose-check", [only]) => compose_check::run(Some(only)),
         ("help" | "--help" | "-h", _) => {
             println!("{USAGE}");
             Ok(())

@@ -25,9 +25,14 @@ const PROGRAMS: [(&str, &str); 9] = [
 /// A module has no name on the path.
 const NGINX_STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
-/// Installs what is missing.
+/// Installs what the tests and the demo run.
 pub(crate) fn install() -> Result<()> {
-    let missing = missing();
+    ensure(&PROGRAMS)
+}
+
+/// Installs what is missing of these programs, each with the package that brings it.
+pub(crate) fn ensure(programs: &[(&str, &'static str)]) -> Result<()> {
+    let missing = missing(programs);
     if missing.is_empty() {
         return Ok(());
     }
@@ -55,7 +60,7 @@ pub(crate) fn install() -> Result<()> {
         missing.as_slice(),
     ]
     .concat())?;
-    match self::missing().as_slice() {
+    match self::missing(programs).as_slice() {
         [] => Ok(()),
         still => bail!(
             "apt-get succeeded, and these are missing still: {}",
@@ -64,8 +69,8 @@ pub(crate) fn install() -> Result<()> {
     }
 }
 
-fn missing() -> Vec<&'static str> {
-    let mut packages: Vec<_> = PROGRAMS
+fn missing(programs: &[(&str, &'static str)]) -> Vec<&'static str> {
+    let mut packages: Vec<_> = programs
         .iter()
         .filter(|(name, _)| !found(name))
         .map(|(_, package)| *package)
