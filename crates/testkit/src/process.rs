@@ -170,7 +170,7 @@ impl Drop for Process {
 ///
 /// Ports lie below the range that the system gives to outgoing connections, so that a server can
 /// be stopped and find its port free again. One is reserved by a UDP socket of the same number on
-/// [`RESERVATIONS`], where no fixture listens.
+/// 127.0.0.2, where no fixture listens.
 ///
 /// # Errors
 /// If no port is free.

@@ -4,6 +4,7 @@ use std::{
     ffi::OsStr,
     io::Write,
     os::unix::process::CommandExt,
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
@@ -98,9 +99,11 @@ impl Run {
     }
 
     fn line(&self) -> String {
-        let words = std::iter::once(self.0.get_program()).chain(self.0.get_args());
+        let program = Path::new(self.0.get_program());
+        let name = program.file_name().unwrap_or(program.as_os_str());
+        let words = std::iter::once(name).chain(self.0.get_args());
         words
-            .map(|word| word.to_string_lossy())
+            .map(OsStr::to_string_lossy)
             .collect::<Vec<_>>()
             .join(" ")
     }
