@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use axum::Router;
 use certfleet_acme::{Acme, BuiltInCa, Issuer};
-use certfleet_core::{policy::RenewalPolicy, retry::RetrySchedule};
+use certfleet_core::{NameSet, policy::RenewalPolicy, retry::RetrySchedule};
 use certfleet_store::{
     Backend, Clock, StoreError, SystemClock, event::EventKind, snapshot::Snapshot,
 };
@@ -107,7 +107,8 @@ impl Fleet {
         };
         let http = listen(config.http_addr, "CERTFLEET_HTTP_ADDR").await?;
 
-        let default = config.certificates.first().map(certfleet_core::NameSet::id);
+        let wanted: Vec<_> = config.certificates.iter().map(NameSet::id).collect();
+        let default = wanted.first().cloned();
         let (publisher, resolver) = certfleet_tls::watch(default);
         let (journal, writer) = Journal::new(config.node.clone());
         let node = Arc::new(Node {
@@ -115,7 +116,7 @@ impl Fleet {
             id: config.node.clone(),
             keys: Arc::clone(&config.keys),
             backend: Arc::clone(&backend),
-            metrics: Metrics::new(),
+            metrics: Metrics::new(&wanted),
             journal,
             installer: Installer::new(
                 config.fleet.clone(),
@@ -127,11 +128,6 @@ impl Fleet {
             clock,
         });
         let progress = Arc::new(Progress::default());
-        let wanted = config
-            .certificates
-            .iter()
-            .map(certfleet_core::NameSet::id)
-            .collect();
         let health = Arc::new(Health::new(
             Arc::clone(&node),
             Arc::clone(&progress),
