@@ -12,7 +12,7 @@ use certfleet_store::{
     Backend, Clock, StoreError, SystemClock, event::EventKind, snapshot::Snapshot,
 };
 use certfleet_tls::{Limits, Listener};
-use tokio::{net::TcpListener, time::timeout};
+use tokio::time::timeout;
 
 use crate::{
     account::{Accounts, Source},
@@ -21,7 +21,7 @@ use crate::{
     challenge::{self, Admission, Answers},
     config::{BackendConfig, Config, IssuerConfig},
     error::FleetError,
-    follower::{Follower, Progress},
+    follower::Follower,
     handle::Handle,
     health::Health,
     heartbeat::Heart,
@@ -30,12 +30,14 @@ use crate::{
     journal::Journal,
     metrics::Metrics,
     node::Node,
+    progress::Progress,
     redirect,
     renewer::Renewer,
-    running::{Running, Tasks},
-    serve::{Port, serve},
+    running::Running,
+    serve::{Port, listen, serve},
     settings::Settings,
     shutdown,
+    tasks::Tasks,
 };
 
 /// How often the follower compares with the store by itself.
@@ -204,19 +206,6 @@ impl fmt::Debug for Fleet {
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
-}
-
-pub(crate) async fn listen(
-    address: std::net::SocketAddr,
-    setting: &'static str,
-) -> Result<TcpListener, FleetError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| FleetError::Listen {
-            address,
-            setting,
-            source,
-        })
 }
 
 fn source(config: &Config) -> Result<Source, FleetError> {

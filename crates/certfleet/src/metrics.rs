@@ -10,7 +10,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
-use crate::health::Status;
+use crate::status::Status;
 
 /// The metrics of one node.
 pub(crate) struct Metrics {
