@@ -7,12 +7,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use axum::Router;
 use certfleet_acme::{Acme, BuiltInCa, Issuer};
-use certfleet_core::{policy::RenewalPolicy, retry::RetrySchedule};
+use certfleet_core::{NameSet, policy::RenewalPolicy, retry::RetrySchedule};
 use certfleet_store::{
     Backend, Clock, StoreError, SystemClock, event::EventKind, snapshot::Snapshot,
 };
 use certfleet_tls::{Limits, Listener};
-use tokio::{net::TcpListener, time::timeout};
+use tokio::time::timeout;
 
 use crate::{
     account::{Accounts, Source},
@@ -21,7 +21,7 @@ use crate::{
     challenge::{self, Admission, Answers},
     config::{BackendConfig, Config, IssuerConfig},
     error::FleetError,
-    follower::{Follower, Progress},
+    follower::Follower,
     handle::Handle,
     health::Health,
     heartbeat::Heart,
@@ -30,12 +30,14 @@ use crate::{
     journal::Journal,
     metrics::Metrics,
     node::Node,
+    progress::Progress,
     redirect,
     renewer::Renewer,
-    running::{Running, Tasks},
-    serve::{Port, serve},
+    running::Running,
+    serve::{Port, listen, serve},
     settings::Settings,
     shutdown,
+    tasks::Tasks,
 };
 
 /// How often the follower compares with the store by itself.
@@ -107,7 +109,8 @@ impl Fleet {
         };
         let http = listen(config.http_addr, "CERTFLEET_HTTP_ADDR").await?;
 
-        let default = config.certificates.first().map(certfleet_core::NameSet::id);
+        let wanted: Vec<_> = config.certificates.iter().map(NameSet::id).collect();
+        let default = wanted.first().cloned();
         let (publisher, resolver) = certfleet_tls::watch(default);
         let (journal, writer) = Journal::new(config.node.clone());
         let node = Arc::new(Node {
@@ -115,7 +118,7 @@ impl Fleet {
             id: config.node.clone(),
             keys: Arc::clone(&config.keys),
             backend: Arc::clone(&backend),
-            metrics: Metrics::new(),
+            metrics: Metrics::new(&wanted),
             journal,
             installer: Installer::new(
                 config.fleet.clone(),
@@ -127,11 +130,6 @@ impl Fleet {
             clock,
         });
         let progress = Arc::new(Progress::default());
-        let wanted = config
-            .certificates
-            .iter()
-            .map(certfleet_core::NameSet::id)
-            .collect();
         let health = Arc::new(Health::new(
             Arc::clone(&node),
             Arc::clone(&progress),
@@ -208,19 +206,6 @@ impl fmt::Debug for Fleet {
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
-}
-
-pub(crate) async fn listen(
-    address: std::net::SocketAddr,
-    setting: &'static str,
-) -> Result<TcpListener, FleetError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| FleetError::Listen {
-            address,
-            setting,
-            source,
-        })
 }
 
 fn source(config: &Config) -> Result<Source, FleetError> {

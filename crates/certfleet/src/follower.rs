@@ -4,13 +4,7 @@
 //! subscription stands (again), whenever an epoch was skipped, and on a timer, so a lost message
 //! costs time but never a certificate (P3).
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use certfleet_core::Epoch;
 use certfleet_store::{
@@ -18,50 +12,13 @@ use certfleet_store::{
     event::EventKind,
     feed::{Position, Signal, Subscription},
 };
-use tokio::{
-    sync::Notify,
-    time::{Interval, MissedTickBehavior, interval},
-};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::{installer::InstallError, node::Node};
+use crate::{installer::InstallError, node::Node, progress::Progress};
 
 /// How long a message may take after the timer has found what it tells.
 const GRACE: Duration = Duration::from_secs(2);
-
-/// How far this node has come, for everyone else to see.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    epoch: AtomicU64,
-    connected: AtomicBool,
-    refilled: AtomicBool,
-    /// Wakes the renewer: something is due, or the store is back.
-    pub(crate) due: Notify,
-    /// Wakes the heart-beat: what is served has changed.
-    pub(crate) changed: Notify,
-}
-
-impl Progress {
-    /// The epoch up to which everything is served.
-    pub(crate) fn epoch(&self) -> Epoch {
-        Epoch::new(self.epoch.load(Ordering::Acquire))
-    }
-
-    /// Whether the store was there when last asked.
-    pub(crate) fn connected(&self) -> bool {
-        self.connected.load(Ordering::Acquire)
-    }
-
-    /// Says that the store was met for the first time, or anew after it lost its data.
-    pub(crate) fn refilled(&self) {
-        self.refilled.store(true, Ordering::Release);
-    }
-
-    /// Whether that was said since it was last asked.
-    pub(crate) fn take_refilled(&self) -> bool {
-        self.refilled.swap(false, Ordering::AcqRel)
-    }
-}
 
 /// Follows the feed.
 pub(crate) struct Follower {
@@ -221,15 +178,12 @@ impl Follower {
     }
 
     fn advance(&mut self, position: Position) {
-        self.progress
-            .epoch
-            .store(position.epoch.value(), Ordering::Release);
+        self.progress.advance(position.epoch);
         self.position = Some(position);
-        self.progress.changed.notify_one();
     }
 
     fn set_connected(&self, connected: bool) {
-        if self.progress.connected.swap(connected, Ordering::AcqRel) != connected && connected {
+        if self.progress.set_connected(connected) && connected {
             tracing::info!("the store is there");
         }
     }

@@ -5,10 +5,7 @@ use std::{fmt, sync::Arc};
 use certfleet_store::event::EventKind;
 use certfleet_tls::Stats;
 
-use crate::{
-    health::{Health, Status},
-    node::Node,
-};
+use crate::{health::Health, node::Node, status::Status};
 
 /// Reads a running node. Cloning it is cheap.
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use certfleet_store::registry::Heartbeat;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::{follower::Progress, health::Health, node::Node};
+use crate::{health::Health, node::Node, progress::Progress};
 
 /// How often a node beats.
 const EVERY: Duration = Duration::from_secs(5);

@@ -3,14 +3,14 @@
 //! Counters and histograms are kept by the tasks; gauges are set from the node's status as they
 //! are read, so that they are never older than the scrape.
 
-use certfleet_core::Timestamp;
+use certfleet_core::{CertificateId, Timestamp};
 use certfleet_tls::Stats;
 use prometheus::{
     Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
-use crate::health::Status;
+use crate::status::Status;
 
 /// The metrics of one node.
 pub(crate) struct Metrics {
@@ -38,8 +38,9 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// All metrics at zero.
-    pub(crate) fn new() -> Self {
+    /// All metrics at zero, the failures of each `wanted` certificate among them: a counter that
+    /// first appears at 1 is an increase that no rule sees.
+    pub(crate) fn new(wanted: &[CertificateId]) -> Self {
         let build = Gauge::with_opts(
             Opts::new(
                 "certfleet_build_info",
@@ -129,6 +130,9 @@ impl Metrics {
                 .registry
                 .register(collector)
                 .expect("each name is registered once");
+        }
+        for id in wanted {
+            metrics.update_failures.with_label_values(&[id.as_str()]);
         }
         metrics
     }

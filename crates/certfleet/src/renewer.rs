@@ -21,9 +21,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    follower::Progress,
     issuance::{Issuance, Outcome},
     node::Node,
+    progress::Progress,
 };
 
 /// How many certificates one node works on at a time.

@@ -4,29 +4,21 @@
 //! while it still accepts; then the ports close and requests drain while an order in hand may
 //! finish, then what is left is dropped and leases go back, and last the journal is written out.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use axum::Router;
 use certfleet_store::event::EventKind;
 use certfleet_tls::{Limits, Listener};
 use rustls::ServerConfig;
-use tokio::{
-    task::{Id, JoinHandle, JoinSet},
-    time::{sleep, timeout},
-};
-use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tokio::time::sleep;
 
 use crate::{
     config::Config,
     error::FleetError,
-    fleet::listen,
     handle::Handle,
-    serve::{HttpsListener, Port, serve},
+    serve::{HttpsListener, Port, listen, serve},
+    tasks::Tasks,
 };
-
-/// How long tasks may take to end once everything they wait for is cancelled.
-const END: Duration = Duration::from_secs(5);
 
 /// A node whose tasks run. Dropping it ends them at once; [`Running::stop`] ends them in order.
 pub struct Running {
@@ -143,87 +135,5 @@ impl fmt::Debug for Running {
         f.debug_struct("Running")
             .field("https_addr", &self.config.https_addr)
             .finish_non_exhaustive()
-    }
-}
-
-/// The tasks of a node, and how they are told to end.
-#[derive(Default)]
-pub(crate) struct Tasks {
-    /// Asks tasks to finish what they do.
-    pub(crate) stop: CancellationToken,
-    /// Tells them to drop it.
-    pub(crate) abort: CancellationToken,
-    running: JoinSet<()>,
-    names: HashMap<Id, &'static str>,
-    last: Option<(CancellationToken, JoinHandle<()>)>,
-}
-
-impl Tasks {
-    /// Starts a task in a span of its name.
-    pub(crate) fn spawn(
-        &mut self,
-        name: &'static str,
-        task: impl Future<Output = ()> + Send + 'static,
-    ) {
-        let started = self
-            .running
-            .spawn(task.instrument(tracing::info_span!("task", name)));
-        self.names.insert(started.id(), name);
-    }
-
-    /// Starts the task that outlives the others.
-    pub(crate) fn spawn_last<F>(&mut self, task: impl FnOnce(CancellationToken) -> F)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let stop = CancellationToken::new();
-        let handle = tokio::spawn(task(stop.clone()));
-        self.last = Some((stop, handle));
-    }
-
-    /// The name of a task that ended though nobody asked it to.
-    async fn died(&mut self) -> &'static str {
-        let id = match self.running.join_next_with_id().await {
-            Some(Ok((id, ()))) => id,
-            Some(Err(error)) => error.id(),
-            None => return "all",
-        };
-        self.names.get(&id).copied().unwrap_or("unknown")
-    }
-
-    /// Waits for all tasks but the last: `drain` for them to finish, then they are told to drop
-    /// what they do.
-    async fn end(&mut self, drain: Duration) {
-        self.stop.cancel();
-        if timeout(drain, self.join_all()).await.is_err() {
-            tracing::warn!("work was still in hand when the time to drain was over; it is dropped");
-            self.abort.cancel();
-            if timeout(END, self.join_all()).await.is_err() {
-                self.running.abort_all();
-            }
-        }
-    }
-
-    async fn join_all(&mut self) {
-        while self.running.join_next().await.is_some() {}
-    }
-
-    async fn end_last(&mut self) {
-        if let Some((stop, handle)) = self.last.take() {
-            stop.cancel();
-            if timeout(END, handle).await.is_err() {
-                tracing::debug!("the journal was not written out in time");
-            }
-        }
-    }
-}
-
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        self.abort.cancel();
-        if let Some((_, handle)) = self.last.take() {
-            handle.abort();
-        }
     }
 }

@@ -18,6 +18,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::error::FleetError;
+
 /// A port of the node, whose limits hold for every connection.
 #[derive(Debug)]
 pub struct Port<P: Protocol>(pub(crate) certfleet_tls::Listener<P>);
@@ -58,6 +60,20 @@ impl Connected<IncomingStream<'_, TcpListener>> for ClientAddr {
     fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
         Self(*stream.remote_addr())
     }
+}
+
+/// Listens on the address that `setting` gave.
+pub(crate) async fn listen(
+    address: SocketAddr,
+    setting: &'static str,
+) -> Result<TcpListener, FleetError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| FleetError::Listen {
+            address,
+            setting,
+            source,
+        })
 }
 
 /// Serves `router` on `listener` until `stop`, then lets requests finish for `drain` at the most.
