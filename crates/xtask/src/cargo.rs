@@ -20,11 +20,11 @@ pub(crate) struct Run(Command);
 )]
 pub(crate) fn cargo<const N: usize>(args: [&str; N]) -> Run {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    program(&cargo).args(args)
+    program(cargo).args(args)
 }
 
-/// A run of `name`.
-pub(crate) fn program(name: &str) -> Run {
+/// A run of `name`, found on the path unless it is one.
+pub(crate) fn program(name: impl AsRef<OsStr>) -> Run {
     Run(Command::new(name))
 }
 

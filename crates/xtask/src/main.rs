@@ -13,7 +13,7 @@ use std::{process::ExitCode, time::Instant};
 
 use anyhow::{Result, bail};
 
-use crate::cargo::cargo;
+use crate::cargo::{cargo, program};
 
 const USAGE: &str = "\
 cargo xtask setup                  install the Debian packages that the tests run
@@ -95,14 +95,7 @@ fn lint() -> Result<()> {
 fn demo(args: &[String]) -> Result<()> {
     packages::install()?;
     cargo(["build", "--workspace", "--bins"]).run()?;
-    cargo([
-        "run",
-        "--quiet",
-        "--workspace",
-        "--bin",
-        "certfleet-demo",
-        "--",
-    ])
-    .args(args)
-    .replace_self()
+    // Cargo has put it beside this program; started by cargo, it might be built once more.
+    let built = std::env::current_exe()?.with_file_name("certfleet-demo");
+    program(built).args(args).replace_self()
 }

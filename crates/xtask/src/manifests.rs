@@ -21,7 +21,7 @@ pub(crate) fn validate() -> Result<()> {
             bail!("a Python environment is missing: install the Debian package \"python3-venv\"");
         }
         let pip = tools.join("bin/pip");
-        program(&pip.to_string_lossy())
+        program(&pip)
             .args([
                 "install",
                 "--quiet",
