@@ -46,7 +46,7 @@ pub async fn run() -> Result<String> {
         refused.detail
     );
     Ok(format!(
-        "past its lease: {}; robbed of it: {}",
+        "past its lease, work dropped: {}; lease taken away, commit refused: {}",
         lost.detail, refused.detail
     ))
 }
