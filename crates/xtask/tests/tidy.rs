@@ -155,3 +155,22 @@ fn only_clocks_read_the_time() {
         ["crates/acme/src/clock.rs", "crates/store/src/clock.rs"]
     );
 }
+
+#[test]
+fn backoff_is_named_in_one_module() {
+    let namers: Vec<_> = sources()
+        .into_iter()
+        .filter(|(name, text)| {
+            name.starts_with("crates/acme/") && text.lines().any(|l| l.contains("backoff::"))
+        })
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(namers, ["crates/acme/src/retry.rs"]);
+    for name in ["core", "store", "redis", "tls", "certfleet", "node"] {
+        let (normal, dev) = dependencies(name);
+        assert!(
+            !normal.iter().chain(&dev).any(|d| d == "backoff"),
+            "crates/{name} depends on backoff"
+        );
+    }
+}
