@@ -1,28 +1,35 @@
-//! The page a node serves by default: which node answered, and with which certificate.
+//! The page a node serves by default: which node answered whom, and with which certificate.
 //!
-//! It echoes nothing of the request, and everything on it has been parsed into a type whose
+//! It echoes nothing that the client wrote, and everything on it has been parsed into a type whose
 //! characters need no escaping in HTML.
+
+use std::net::IpAddr;
 
 use axum::{
     Router,
-    extract::State,
+    extract::{ConnectInfo, State},
     http::{
         HeaderMap, Uri,
         header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST},
     },
     response::{IntoResponse, Response},
 };
-use certfleet::{Certificate, Handle, Status};
+use certfleet::{Certificate, ClientAddr, Handle, Status};
 
 /// The page, at every path.
 pub(crate) fn router(handle: Handle) -> Router {
     Router::new().fallback(page).with_state(handle)
 }
 
-async fn page(State(handle): State<Handle>, uri: Uri, headers: HeaderMap) -> Response {
+async fn page(
+    State(handle): State<Handle>,
+    ConnectInfo(ClientAddr(client)): ConnectInfo<ClientAddr>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let host = host(&uri, &headers);
     let status = handle.status();
-    let facts = facts(&status, host);
+    let facts = facts(&status, client.ip(), host);
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     let (kind, body) = if accept.is_some_and(|accept| accept.contains("text/html")) {
         ("text/html; charset=utf-8", html(&facts))
@@ -47,8 +54,11 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
     host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
-fn facts(status: &Status, host: &str) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("node", status.node.to_string())];
+fn facts(status: &Status, client: IpAddr, host: &str) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("node", status.node.to_string()),
+        ("client", client.to_canonical().to_string()),
+    ];
     if let Some(certificate) = serving(&status.certificates, host) {
         let names: Vec<_> = certificate.names.iter().map(|name| name.as_str()).collect();
         facts.extend([
@@ -138,12 +148,13 @@ mod tests {
             let found = serving(&status.certificates, host).map(|c| c.serial.as_str());
             assert_eq!(found, serial, "{host}");
         }
+        let client = "::ffff:192.0.2.7".parse().unwrap();
         assert_eq!(
-            text(&facts(&status(), "a.example")),
-            "node: web-1\nserial: 02\nnames: a.example www.a.example\n\
+            text(&facts(&status(), client, "a.example")),
+            "node: web-1\nclient: 192.0.2.7\nserial: 02\nnames: a.example www.a.example\n\
              expires: 2026-04-01T00:00:00.000Z\ngeneration: 3\n"
         );
-        assert!(html(&facts(&status(), "a.example")).contains("<td>02</td>"));
+        assert!(html(&facts(&status(), client, "a.example")).contains("<td>02</td>"));
     }
 
     #[test]

@@ -40,7 +40,7 @@ printf 'redis_url = "redis://node:%s@redis:6379/0"\n' "$(cat /secrets/node/redis
 sed -e "s/{FLEET}/{$FLEET}/g" \
     -e "s/#NODE/#$(sha256 /secrets/node/redis-node.password)/" \
     -e "s/#OPERATOR/#$(sha256 /secrets/redis/operator.password)/" \
-    /init/users.acl | put /secrets/redis/users.acl "$REDIS"
+    /templates/users.acl | put /secrets/redis/users.acl "$REDIS"
 
 # The root's key is used once and forgotten.
 if [ ! -s /secrets/local-ca/ca.pem ]; then
