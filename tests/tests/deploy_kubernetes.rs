@@ -267,7 +267,7 @@ struct Fleet(Vec<Value>);
 
 impl Fleet {
     fn rendered(folder: &str) -> Self {
-        Self(documents(&render(folder).unwrap()))
+        Self(documents(&render(folder).expect("the folder renders")))
     }
 
     fn all(&self, kind: &str) -> impl Iterator<Item = &Value> {
@@ -307,7 +307,7 @@ fn selects(selector: &Value, labels: &Value) -> bool {
 }
 
 fn documents(text: &str) -> Vec<Value> {
-    serde_saphyr::from_multiple(text).unwrap()
+    serde_saphyr::from_multiple(text).expect("what kubectl renders is YAML")
 }
 
 fn render(folder: &str) -> Result<String> {

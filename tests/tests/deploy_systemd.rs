@@ -24,7 +24,7 @@ PrivateUsers=yes
 fn systemd_finds_nothing_wrong() {
     for drop_in in ["", HIGH_PORTS] {
         let dir = TestDir::new("unit").unwrap();
-        let unit = installed(dir.path(), drop_in);
+        let unit = installed(dir.path(), drop_in).unwrap();
         let (ok, said) = analyze(&["verify", "--man=no", unit.to_str().unwrap()]).unwrap();
         assert!(ok && said.is_empty(), "{said}");
     }
@@ -33,7 +33,7 @@ fn systemd_finds_nothing_wrong() {
 #[test]
 fn a_wrong_unit_would_be_found() {
     let dir = TestDir::new("unit").unwrap();
-    let unit = installed(dir.path(), "[Service]\nProtectSystems=strict\n");
+    let unit = installed(dir.path(), "[Service]\nProtectSystems=strict\n").unwrap();
     let (_, said) = analyze(&["verify", "--man=no", unit.to_str().unwrap()]).unwrap();
     assert!(said.contains("ProtectSystems"), "{said}");
 }
@@ -67,18 +67,18 @@ fn the_readme_gives_the_override_that_is_tested() {
 }
 
 /// The unit as it would lie on a host where the program is installed under `root`.
-fn installed(root: &Path, drop_in: &str) -> PathBuf {
+fn installed(root: &Path, drop_in: &str) -> Result<PathBuf> {
     let program = root.join("certfleet");
-    fs::write(&program, "#!/bin/sh\n").unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let unit = fs::read_to_string(repository("deploy/systemd/certfleet.service")).unwrap();
+    fs::write(&program, "#!/bin/sh\n")?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    let unit = fs::read_to_string(repository("deploy/systemd/certfleet.service"))?;
     let start = "ExecStart=/usr/bin/certfleet ";
     assert!(unit.contains(start), "the unit no longer says {start:?}");
     let unit = unit.replace(start, &format!("ExecStart={} ", program.display()));
     let path = root.join("certfleet.service");
     // An override is read after the unit, as if it stood at its end.
-    fs::write(&path, unit + drop_in).unwrap();
-    path
+    fs::write(&path, unit + drop_in)?;
+    Ok(path)
 }
 
 /// Whether `systemd-analyze` is content, and what it said.

@@ -3,10 +3,15 @@
 //! A CA validates from several places at once, and a balancer spreads those requests over the
 //! nodes: so an answer is on the fleet's board before the CA is told, and each node answers from
 //! its own memory first and from the board otherwise. How many requests may ask the board at a
-//! time is bounded; what is no token never reaches it.
+//! time is bounded; what is no token never reaches it, nor does a client that asks in vain too
+//! often or is not let in.
+
+mod admission;
+mod buckets;
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -15,13 +20,15 @@ use async_trait::async_trait;
 use axum::{
     Router,
     extract::{Path, State},
-    http::{StatusCode, header},
+    http::{Extensions, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 use certfleet_acme::{BoxError, ChallengeAnswers};
 use certfleet_store::Backend;
 use tokio::{sync::Semaphore, time::timeout};
+
+pub(crate) use self::admission::Admission;
 
 /// How long an answer stays on the board, at the longest.
 const TTL: Duration = Duration::from_secs(600);
@@ -53,10 +60,13 @@ impl Answers {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn find(&self, token: &str) -> Result<Option<String>, StatusCode> {
-        if let Some(answer) = self.own().get(token) {
-            return Ok(Some(answer.clone()));
-        }
+    /// The answer that this node presented itself.
+    fn presented(&self, token: &str) -> Option<String> {
+        self.own().get(token).cloned()
+    }
+
+    /// The answer that any node presented.
+    async fn on_board(&self, token: &str) -> Result<Option<String>, StatusCode> {
         let _permit = self
             .asking
             .try_acquire()
@@ -83,29 +93,64 @@ impl ChallengeAnswers for Answers {
 
     async fn withdraw(&self, token: &str) {
         self.own().remove(token);
-        if let Err(error) = self.backend.withdraw(token).await {
-            tracing::debug!(%error, "the answer stays on the board until it expires");
-        }
+        // A task of its own: who withdraws may be about to be dropped.
+        let (backend, token) = (Arc::clone(&self.backend), token.to_owned());
+        tokio::spawn(async move {
+            if let Err(error) = backend.withdraw(&token).await {
+                tracing::debug!(%error, "the answer stays on the board until it expires");
+            }
+        });
     }
 }
 
 /// The challenge route alone: `GET /.well-known/acme-challenge/TOKEN`.
-pub(crate) fn router(answers: Arc<Answers>) -> Router {
+pub(crate) fn router(answers: Arc<Answers>, admission: Admission) -> Router {
     Router::new()
         .route("/.well-known/acme-challenge/{token}", get(answer))
-        .with_state(answers)
+        .with_state(Arc::new(Route { answers, admission }))
 }
 
-async fn answer(State(answers): State<Arc<Answers>>, Path(token): Path<String>) -> Response {
-    if !is_token(&token) {
-        return StatusCode::NOT_FOUND.into_response();
-    }
-    match answers.find(&token).await {
-        Ok(Some(answer)) => {
+/// What the route knows.
+struct Route {
+    answers: Arc<Answers>,
+    admission: Admission,
+}
+
+async fn answer(
+    State(route): State<Arc<Route>>,
+    Path(token): Path<String>,
+    extensions: Extensions,
+) -> Response {
+    match route.answer(&token, admission::client(&extensions)).await {
+        Ok(answer) => {
             ([(header::CONTENT_TYPE, "application/octet-stream")], answer).into_response()
         }
-        Ok(None) => StatusCode::NOT_FOUND.into_response(),
-        Err(status) => status.into_response(),
+        Err(refusal) => refusal,
+    }
+}
+
+impl Route {
+    async fn answer(&self, token: &str, client: IpAddr) -> Result<String, Response> {
+        self.admission
+            .admit(client)
+            .map_err(IntoResponse::into_response)?;
+        if !is_token(token) {
+            return Err(StatusCode::NOT_FOUND.into_response());
+        }
+        if let Some(answer) = self.answers.presented(token) {
+            return Ok(answer);
+        }
+        self.admission
+            .may_miss(client)
+            .map_err(IntoResponse::into_response)?;
+        match self.answers.on_board(token).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => {
+                self.admission.missed(client);
+                Err(StatusCode::NOT_FOUND.into_response())
+            }
+            Err(status) => Err(status.into_response()),
+        }
     }
 }
 

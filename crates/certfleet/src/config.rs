@@ -6,10 +6,11 @@
 
 mod redis_url;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use certfleet_acme::AcmeConfig;
 use certfleet_core::{FleetName, KeyRing, NameSet, NodeId};
+use certfleet_tls::Networks;
 
 pub use self::redis_url::{RedisUrl, RedisUrlError};
 
@@ -35,6 +36,14 @@ pub struct Config {
     pub https_addr: SocketAddr,
     /// The port that clients reach HTTPS on, for redirects: a balancer's, perhaps not this node's.
     pub public_https_port: u16,
+    /// The balancers that begin each connection with a header of the PROXY protocol.
+    pub proxy_protocol_from: Networks,
+    /// Who may ask for challenge answers.
+    pub challenge_allow: Networks,
+    /// How often a second a client may ask for challenge answers that are not there.
+    pub challenge_rate: NonZeroU32,
+    /// How often it may do so at once.
+    pub challenge_burst: NonZeroU32,
     /// Where metrics and health are served, in plain HTTP.
     pub admin_addr: SocketAddr,
     /// A folder of this node's own: with Redis for its sealed snapshot, else for the store too.
@@ -43,6 +52,9 @@ pub struct Config {
     pub lease_ttl: Duration,
     /// How often the node looks for certificates that are due.
     pub renew_check_interval: Duration,
+    /// How long a stopping node still accepts connections, so that balancers see that it is not
+    /// ready and send no more.
+    pub drain_pause: Duration,
     /// How long open connections may go on once the node stops.
     pub drain_timeout: Duration,
     /// How long before its end a certificate is renewed, where its lifetime allows it.

@@ -11,13 +11,14 @@ use certfleet_core::{policy::RenewalPolicy, retry::RetrySchedule};
 use certfleet_store::{
     Backend, Clock, StoreError, SystemClock, event::EventKind, snapshot::Snapshot,
 };
+use certfleet_tls::{Limits, Listener};
 use tokio::{net::TcpListener, time::timeout};
 
 use crate::{
     account::{Accounts, Source},
     backend,
     builder::Builder,
-    challenge::Answers,
+    challenge::{self, Admission, Answers},
     config::{BackendConfig, Config, IssuerConfig},
     error::FleetError,
     follower::{Follower, Progress},
@@ -32,7 +33,7 @@ use crate::{
     redirect,
     renewer::Renewer,
     running::{Running, Tasks},
-    serve::serve,
+    serve::{Port, serve},
     settings::Settings,
     shutdown,
 };
@@ -166,7 +167,16 @@ impl Fleet {
             Arc::clone(&progress),
             Arc::clone(&health),
         );
-        let redirect = redirect::router(Arc::clone(&answers), config.public_https_port);
+        let admission = Admission::new(
+            config.challenge_allow.clone(),
+            config.challenge_rate,
+            config.challenge_burst,
+        );
+        let challenge = challenge::router(answers, admission);
+        let redirect = redirect::router(challenge.clone(), config.public_https_port);
+        let handle = Handle::new(node, health);
+        let http = Listener::plain(http, Limits::default(), handle.http())
+            .with_proxy_protocol_from(config.proxy_protocol_from.clone());
 
         let mut tasks = Tasks::default();
         let (stop, abort) = (tasks.stop.clone(), tasks.abort.clone());
@@ -177,19 +187,17 @@ impl Fleet {
         );
         tasks.spawn("heart-beat", heart.run(stop.clone()));
         tasks.spawn("http", async move {
-            if let Err(error) = serve(http, redirect, stop, config.drain_timeout).await {
+            if let Err(error) = serve(Port(http), redirect, stop, config.drain_timeout).await {
                 tracing::error!(%error, "the HTTP port is gone");
             }
         });
         tasks.spawn_last(|stop| writer.run(backend, stop));
-        let handle = Handle::new(node, health);
         Ok(Running::new(
             handle,
             certfleet_tls::server_config(resolver),
-            answers,
+            challenge,
             tasks,
-            config.https_addr,
-            config.drain_timeout,
+            config,
         ))
     }
 }
@@ -225,9 +233,7 @@ fn source(config: &Config) -> Result<Source, FleetError> {
 /// With Redis, a node keeps a copy of its own; a file store is its own copy.
 async fn snapshot(config: &Config) -> Result<Option<Snapshot>, FleetError> {
     match (&config.backend, &config.data_dir) {
-        (BackendConfig::Redis { .. }, Some(dir)) => {
-            Ok(Some(Snapshot::open(dir.join("snapshot"))?))
-        }
+        (BackendConfig::Redis { .. }, Some(dir)) => Ok(Some(Snapshot::open(dir.join("snapshot"))?)),
         _ => Ok(None),
     }
 }

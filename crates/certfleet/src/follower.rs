@@ -183,9 +183,9 @@ impl Follower {
     async fn install(&self, stored: &Stored, announced: bool) {
         let node = &self.node;
         match node.installer.install(stored).await {
-            Ok(false) => {}
-            Ok(true) => {
-                let after = node.clock.now().since(stored.committed_at);
+            Ok(None) => {}
+            Ok(Some(live_at)) => {
+                let after = live_at.since(stored.committed_at);
                 if announced {
                     node.metrics.propagation.observe(after.as_secs_f64());
                 }

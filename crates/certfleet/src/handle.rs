@@ -15,7 +15,8 @@ use crate::{
 pub struct Handle {
     node: Arc<Node>,
     health: Arc<Health>,
-    stats: Arc<Stats>,
+    https: Arc<Stats>,
+    http: Arc<Stats>,
 }
 
 impl Handle {
@@ -23,7 +24,8 @@ impl Handle {
         Self {
             node,
             health,
-            stats: Arc::default(),
+            https: Arc::default(),
+            http: Arc::default(),
         }
     }
 
@@ -36,13 +38,20 @@ impl Handle {
     /// The node's metrics in Prometheus' text format, version 0.0.4.
     #[must_use]
     pub fn metrics_text(&self) -> String {
+        let now = self.node.clock.now();
         self.node
             .metrics
-            .text(&self.status(), &self.stats, self.node.clock.now())
+            .text(&self.status(), &self.https, &self.http, now)
     }
 
-    pub(crate) fn handshakes(&self) -> Arc<Stats> {
-        Arc::clone(&self.stats)
+    /// The counters of the HTTPS port.
+    pub(crate) fn https(&self) -> Arc<Stats> {
+        Arc::clone(&self.https)
+    }
+
+    /// The counters of the HTTP port.
+    pub(crate) fn http(&self) -> Arc<Stats> {
+        Arc::clone(&self.http)
     }
 
     pub(crate) fn stopping(&self) {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use certfleet_core::{
-    CertificateId, FleetName, Generation, KeyRing, record::OpenError, seal::SealError,
+    CertificateId, FleetName, Generation, KeyRing, Timestamp, record::OpenError, seal::SealError,
 };
 use certfleet_store::{Clock, Stored, snapshot::Snapshot};
 use certfleet_tls::{Publisher, Rejected, Verified};
@@ -44,17 +44,19 @@ impl Installer {
         }
     }
 
-    /// Serves `stored` from now on; `false` if a generation not older is served already.
-    pub(crate) async fn install(&self, stored: &Stored) -> Result<bool, InstallError> {
+    /// Serves `stored` from now on, and gives the moment from which it is served; `None` if a
+    /// generation not older is served already.
+    pub(crate) async fn install(&self, stored: &Stored) -> Result<Option<Timestamp>, InstallError> {
         if !self.publish(stored)? {
-            return Ok(false);
+            return Ok(None);
         }
+        let live_at = self.clock.now();
         if let Some(snapshot) = &self.snapshot
             && let Err(error) = snapshot.save(stored).await
         {
             tracing::warn!(%error, "the local copy was not written; a restart without the store would miss it");
         }
-        Ok(true)
+        Ok(Some(live_at))
     }
 
     /// Serves what the local copy holds; gives the errors of what it could not serve.

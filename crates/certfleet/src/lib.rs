@@ -53,4 +53,4 @@ pub use fleet::Fleet;
 pub use handle::Handle;
 pub use health::{Certificate, Status};
 pub use running::Running;
-pub use serve::{ClientAddr, HttpsListener};
+pub use serve::{ClientAddr, HttpsListener, Port};

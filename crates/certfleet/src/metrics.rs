@@ -22,6 +22,7 @@ pub(crate) struct Metrics {
     ready: IntGauge,
     lease_held: IntGauge,
     handshakes: IntCounterVec,
+    http_connections: IntCounterVec,
     /// `certificate_update_failures_total`, by certificate.
     pub(crate) update_failures: IntCounterVec,
     /// Orders by result: `issued`, or what kind of error.
@@ -76,6 +77,12 @@ impl Metrics {
                 IntCounterVec::new,
                 "certfleet_tls_handshakes_total",
                 "TLS handshakes by result since the start",
+                "result",
+            ),
+            http_connections: vec(
+                IntCounterVec::new,
+                "certfleet_http_connections_total",
+                "Connections to the HTTP port by result (plain is success) since the start",
                 "result",
             ),
             update_failures: vec(
@@ -135,6 +142,7 @@ impl Metrics {
             Box::new(self.ready.clone()),
             Box::new(self.lease_held.clone()),
             Box::new(self.handshakes.clone()),
+            Box::new(self.http_connections.clone()),
             Box::new(self.update_failures.clone()),
             Box::new(self.orders.clone()),
             Box::new(self.propagation.clone()),
@@ -151,7 +159,13 @@ impl Metrics {
     }
 
     /// The exposition text (version 0.0.4) at `now`.
-    pub(crate) fn text(&self, status: &Status, stats: &Stats, now: Timestamp) -> String {
+    pub(crate) fn text(
+        &self,
+        status: &Status,
+        https: &Stats,
+        http: &Stats,
+        now: Timestamp,
+    ) -> String {
         self.epoch.set(signed(status.epoch.value()));
         self.store_up.set(i64::from(status.store_up));
         self.ready.set(i64::from(status.ready));
@@ -165,11 +179,9 @@ impl Metrics {
                 .with_label_values(label)
                 .set(signed(certificate.generation.value()));
         }
-        for (result, count) in stats.counts() {
-            let counter = self.handshakes.with_label_values(&[result]);
-            counter.reset();
-            counter.inc_by(count);
-        }
+        set(&self.handshakes, https.counts());
+        let plain = ("plain", http.plain());
+        set(&self.http_connections, http.failed().chain([plain]));
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut text)
@@ -184,6 +196,15 @@ pub(crate) struct HeldLease(IntGauge);
 impl Drop for HeldLease {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+/// Carries over what was counted elsewhere.
+fn set(counters: &IntCounterVec, counts: impl Iterator<Item = (&'static str, u64)>) {
+    for (result, count) in counts {
+        let counter = counters.with_label_values(&[result]);
+        counter.reset();
+        counter.inc_by(count);
     }
 }
 

@@ -31,6 +31,10 @@ pub(crate) struct Node {
 
 impl Node {
     /// Writes an event of this node to the journal.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers pass ids, texts and errors alike"
+    )]
     pub(crate) fn note(&self, kind: EventKind, subject: impl ToString, detail: impl ToString) {
         self.journal.note(
             self.clock.now(),

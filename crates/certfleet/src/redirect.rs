@@ -3,8 +3,6 @@
 //! The redirect goes only to a host that is a well-formed name, so that a forged Host header
 //! cannot send anyone elsewhere than to a name it already named.
 
-use std::sync::Arc;
-
 use axum::{
     Router,
     http::{HeaderMap, StatusCode, Uri, header},
@@ -12,11 +10,9 @@ use axum::{
 };
 use certfleet_core::DomainName;
 
-use crate::challenge::{self, Answers};
-
 /// The router of the HTTP port; `https_port` is the port that clients reach HTTPS on.
-pub(crate) fn router(answers: Arc<Answers>, https_port: u16) -> Router {
-    challenge::router(answers).fallback(move |uri: Uri, headers: HeaderMap| async move {
+pub(crate) fn router(challenge: Router, https_port: u16) -> Router {
+    challenge.fallback(move |uri: Uri, headers: HeaderMap| async move {
         redirect(&uri, &headers, https_port)
     })
 }

@@ -1,10 +1,10 @@
 //! A node that runs: its tasks, the ways to serve with it, and its orderly end.
 //!
-//! Stopping has an order: first the node says it is not ready, then the ports close and requests
-//! drain while an order in hand may finish, then what is left is dropped and leases go back, and
-//! last the journal is written out.
+//! Stopping has an order: first the node says it is not ready, and a pause lets balancers notice
+//! while it still accepts; then the ports close and requests drain while an order in hand may
+//! finish, then what is left is dropped and leases go back, and last the journal is written out.
 
-use std::{collections::HashMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use axum::Router;
 use certfleet_store::event::EventKind;
@@ -12,17 +12,17 @@ use certfleet_tls::{Limits, Listener};
 use rustls::ServerConfig;
 use tokio::{
     task::{Id, JoinHandle, JoinSet},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    challenge::{self, Answers},
+    config::Config,
     error::FleetError,
     fleet::listen,
     handle::Handle,
-    serve::{HttpsListener, serve},
+    serve::{HttpsListener, Port, serve},
 };
 
 /// How long tasks may take to end once everything they wait for is cancelled.
@@ -32,28 +32,25 @@ const END: Duration = Duration::from_secs(5);
 pub struct Running {
     handle: Handle,
     tls: Arc<ServerConfig>,
-    answers: Arc<Answers>,
+    challenge: Router,
     tasks: Tasks,
-    https_addr: SocketAddr,
-    drain: Duration,
+    config: Config,
 }
 
 impl Running {
     pub(crate) fn new(
         handle: Handle,
         tls: Arc<ServerConfig>,
-        answers: Arc<Answers>,
+        challenge: Router,
         tasks: Tasks,
-        https_addr: SocketAddr,
-        drain: Duration,
+        config: Config,
     ) -> Self {
         Self {
             handle,
             tls,
-            answers,
+            challenge,
             tasks,
-            https_addr,
-            drain,
+            config,
         }
     }
 
@@ -69,9 +66,11 @@ impl Running {
         Arc::clone(&self.tls)
     }
 
-    /// The challenge route, for a server of one's own on port 80.
+    /// The challenge route, for a server of one's own on port 80. Give it the client's address, as
+    /// `ConnectInfo` of [`ClientAddr`](crate::ClientAddr) or `SocketAddr`; without, all clients
+    /// are one to its limits, and one whom no `challenge_allow` of your own lets in.
     pub fn challenge_router(&self) -> Router {
-        challenge::router(Arc::clone(&self.answers))
+        self.challenge.clone()
     }
 
     /// A listener on the configured HTTPS address, for `axum::serve`.
@@ -79,14 +78,11 @@ impl Running {
     /// # Errors
     /// [`FleetError::Listen`] if the address cannot be had.
     pub async fn listener(&self) -> Result<HttpsListener, FleetError> {
-        let socket = listen(self.https_addr, "CERTFLEET_HTTPS_ADDR").await?;
-        let stats = self.handle.handshakes();
-        Ok(HttpsListener(Listener::new(
-            socket,
-            self.server_config(),
-            Limits::default(),
-            stats,
-        )))
+        let socket = listen(self.config.https_addr, "CERTFLEET_HTTPS_ADDR").await?;
+        let stats = self.handle.https();
+        let listener = Listener::new(socket, self.server_config(), Limits::default(), stats);
+        let proxies = self.config.proxy_protocol_from.clone();
+        Ok(Port(listener.with_proxy_protocol_from(proxies)))
     }
 
     /// Serves `router` over HTTPS until `shutdown` is ready, then stops in order.
@@ -101,24 +97,38 @@ impl Running {
         let listener = self.listener().await?;
         // A CA that follows the redirect to HTTPS finds the answer there too.
         let router = self.challenge_router().fallback_service(router);
-        let serving = serve(listener, router, self.tasks.stop.clone(), self.drain);
+        let drain = self.config.drain_timeout;
+        let serving = serve(listener, router, self.tasks.stop.clone(), drain);
         tokio::pin!(serving);
-        let outcome = tokio::select! {
-            () = shutdown => Ok(()),
-            served = &mut serving => served.map_err(FleetError::Serve),
-            name = self.tasks.died() => Err(FleetError::TaskDied(name)),
+        let paused = async {
+            shutdown.await;
+            self.handle.stopping();
+            sleep(self.config.drain_pause).await;
+        };
+        let (outcome, served) = tokio::select! {
+            () = paused => (Ok(()), None),
+            served = &mut serving => (Ok(()), Some(served)),
+            name = self.tasks.died() => (Err(FleetError::TaskDied(name)), None),
         };
         self.handle.stopping();
         self.tasks.stop.cancel();
-        let (drained, ()) = tokio::join!(serving, self.tasks.end(self.drain));
+        let drained = async {
+            match served {
+                Some(served) => served,
+                None => serving.await,
+            }
+        };
+        let (drained, ()) = tokio::join!(drained, self.tasks.end(drain));
         self.close_journal().await;
-        outcome.and(drained.map_err(FleetError::Serve))
+        outcome.and_then(|()| drained.map_err(FleetError::Serve))
     }
 
-    /// Stops in order, where [`Running::serve`] is not used.
+    /// Stops in order, where [`Running::serve`] is not used. A server of one's own goes on
+    /// accepting for as long as `drain_pause` says from now.
     pub async fn stop(mut self) {
         self.handle.stopping();
-        self.tasks.end(self.drain).await;
+        sleep(self.config.drain_pause).await;
+        self.tasks.end(self.config.drain_timeout).await;
         self.close_journal().await;
     }
 
@@ -131,7 +141,7 @@ impl Running {
 impl fmt::Debug for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Running")
-            .field("https_addr", &self.https_addr)
+            .field("https_addr", &self.config.https_addr)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 //! Serving: the HTTP and the HTTPS port, by axum, until told to stop.
 //!
-//! [`HttpsListener`] is what `axum::serve` takes; handlers find the client's address as
+//! [`Port`] is what `axum::serve` takes; handlers find the client's address as
 //! `ConnectInfo<ClientAddr>`.
 
 use std::{future::IntoFuture, io, net::SocketAddr, time::Duration};
@@ -10,20 +10,26 @@ use axum::{
     extract::connect_info::Connected,
     serve::{IncomingStream, Listener},
 };
-use certfleet_tls::Listener as TlsListener;
+use certfleet_tls::{Protocol, Tls};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     time::timeout,
 };
-use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-/// Accepts TLS connections with the fleet's certificates; hand it to `axum::serve`.
+/// A port of the node, whose limits hold for every connection.
 #[derive(Debug)]
-pub struct HttpsListener(pub(crate) TlsListener);
+pub struct Port<P: Protocol>(pub(crate) certfleet_tls::Listener<P>);
 
-impl Listener for HttpsListener {
-    type Io = TlsStream<TcpStream>;
+/// Accepts TLS connections with the fleet's certificates; hand it to `axum::serve`.
+pub type HttpsListener = Port<Tls>;
+
+impl<P: Protocol> Listener for Port<P>
+where
+    P::Stream: AsyncRead + AsyncWrite + Unpin,
+{
+    type Io = P::Stream;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
@@ -35,12 +41,15 @@ impl Listener for HttpsListener {
     }
 }
 
-/// The address a connection came from; handlers extract `ConnectInfo<ClientAddr>`.
+/// The client of a connection: its peer, or whom a trusted balancer names; handlers extract `ConnectInfo<ClientAddr>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddr(pub SocketAddr);
 
-impl Connected<IncomingStream<'_, HttpsListener>> for ClientAddr {
-    fn connect_info(stream: IncomingStream<'_, HttpsListener>) -> Self {
+impl<P: Protocol> Connected<IncomingStream<'_, Port<P>>> for ClientAddr
+where
+    P::Stream: AsyncRead + AsyncWrite + Unpin,
+{
+    fn connect_info(stream: IncomingStream<'_, Port<P>>) -> Self {
         Self(*stream.remote_addr())
     }
 }

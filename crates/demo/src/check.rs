@@ -19,7 +19,7 @@ pub(crate) async fn run(screen: &mut Screen) -> Result<bool> {
             Ok(figures) => (screen.style(Style::Green, "ok  "), figures),
             Err(error) => {
                 failed += 1;
-                (screen.style(Style::Red, "FAIL"), format!("{error:?}"))
+                (screen.style(Style::Red, "FAIL"), format!("{error:#}"))
             }
         };
         let shows = screen.style(Style::Bold, scenario.shows);

@@ -17,14 +17,26 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::screen::Screen;
 
 #[tokio::main(worker_threads = 2)]
-async fn main() -> Result<ExitCode> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("certfleet-demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Shows or checks until it is over or stopped; `false` if not every promise was shown to hold.
+async fn run() -> Result<bool> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let mut screen = Screen::stdout();
     let check = match args.as_slice() {
         [] => false,
         [check] if check == "--check" => true,
         other => bail!("unknown arguments {other:?}; wanted: nothing, or --check"),
     };
+    let mut screen = Screen::stdout();
     let work = async {
         if check {
             check::run(&mut screen).await
@@ -32,20 +44,12 @@ async fn main() -> Result<ExitCode> {
             show::run(&mut screen).await
         }
     };
-    let done = tokio::select! {
-        done = work => Some(done?),
-        stopped = stopped() => {
-            stopped?;
-            None
-        }
-    };
-    // An interrupted check has shown nothing.
-    let passed = done.unwrap_or(!check);
-    Ok(if passed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    tokio::select! {
+        // Ctrl-C reaches the servers too, and what they say as they end is no failure.
+        biased;
+        stopped = stopped() => stopped.map(|()| !check),
+        done = work => done,
+    }
 }
 
 /// Waits for Ctrl-C or SIGTERM.

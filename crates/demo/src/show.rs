@@ -41,6 +41,7 @@ pub(crate) async fn run(screen: &mut Screen) -> Result<bool> {
     let first = show.fleet.converged(0, "", STEP).await?;
     show.say(&format!("All nodes serve serial {first}."))?;
 
+    show.fleet.balanced().await?;
     sleep(Duration::from_secs(2)).await;
     let id = show.fleet.id(0);
     show.say(&format!(

@@ -56,6 +56,14 @@ pub(crate) enum Command {
         #[arg(long, conflicts_with = "id")]
         all: bool,
     },
+    /// Ask the node on this host whether it is ready; exit with 0 if so, for container engines
+    Healthcheck {
+        #[command(flatten)]
+        source: Source,
+        /// Ask only whether it is alive
+        #[arg(long)]
+        live: bool,
+    },
     /// Master keys
     #[command(subcommand)]
     Key(KeyCommand),

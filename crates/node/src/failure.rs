@@ -41,6 +41,12 @@ pub(crate) enum Failure {
     Fleet(#[from] FleetError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("not {wanted}: {url}: {problem}")]
+    Unhealthy {
+        wanted: &'static str,
+        url: String,
+        problem: String,
+    },
     #[error("the admin port is gone: {0}")]
     Admin(io::Error),
     #[error("cannot print: {0}")]

@@ -10,6 +10,7 @@ mod cli;
 mod dev;
 mod failure;
 mod file;
+mod healthcheck;
 mod key;
 mod list;
 mod output;
@@ -63,6 +64,10 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         }
         Command::Renew { source, id, all: _ } => {
             renew::renew(&file::settings(&source)?.config()?, id).await
+        }
+        Command::Healthcheck { source, live } => {
+            let admin = file::settings(&source)?.config()?.admin_addr;
+            healthcheck::healthcheck(admin, live).await
         }
         Command::Key(KeyCommand::Generate) => key::generate(),
         Command::Config(ConfigCommand::Check { source, json }) => {

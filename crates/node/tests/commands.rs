@@ -1,5 +1,7 @@
 //! The program's commands as a shell sees them: output, the one line of an error, exit code.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use std::{
     fs,
     process::{Command, Stdio},

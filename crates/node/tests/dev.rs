@@ -1,5 +1,7 @@
 //! `certfleet dev`: https://localhost with nothing set up.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use std::{fs, os::unix::fs::PermissionsExt, process::Command, time::Duration};
 
 use certfleet_testkit::{

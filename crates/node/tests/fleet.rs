@@ -1,5 +1,7 @@
 //! Commands on a fleet that runs: a node on a real Redis, with the built-in CA.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use std::{collections::BTreeMap, fs, time::Duration};
 
 use certfleet_testkit::{

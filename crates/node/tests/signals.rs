@@ -1,5 +1,7 @@
 //! How a node ends: in order at the first signal, at once at the second.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
 use std::{collections::BTreeMap, time::Duration};
 
 use certfleet_testkit::{

@@ -64,6 +64,9 @@ pub struct LocalFleet {
     dir: TestDir,
 }
 
+/// How long the balancer may take to see what has become of a node.
+const BALANCER_LIMIT: Duration = Duration::from_secs(10);
+
 /// The name of every local fleet; each has a Redis of its own.
 pub const NAME: &str = "demo";
 
@@ -139,6 +142,7 @@ impl LocalFleet {
                 .converged(certificate, "", Duration::from_secs(30))
                 .await?;
         }
+        fleet.balanced().await?;
         Ok(fleet)
     }
 
@@ -335,13 +339,32 @@ impl LocalFleet {
     /// # Errors
     /// If it goes on doing so.
     pub async fn left_out(&self, name: &str) -> Result<()> {
-        let end = Instant::now() + Duration::from_secs(10);
-        while self.haproxy.up(name).await? {
+        let end = Instant::now() + BALANCER_LIMIT;
+        while self.haproxy.http_up(name).await? || self.haproxy.https_up(name).await? {
             ensure!(
                 Instant::now() < end,
                 "HAProxy goes on sending requests to {name}"
             );
             sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until the balancer sends HTTPS to every node.
+    ///
+    /// # Errors
+    /// If it leaves one out.
+    pub async fn balanced(&self) -> Result<()> {
+        let end = Instant::now() + BALANCER_LIMIT;
+        for node in &self.nodes {
+            while !self.haproxy.https_up(node.id()).await? {
+                ensure!(
+                    Instant::now() < end,
+                    "HAProxy sends nothing to {}",
+                    node.id()
+                );
+                sleep(Duration::from_millis(50)).await;
+            }
         }
         Ok(())
     }

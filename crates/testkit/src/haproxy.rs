@@ -6,7 +6,7 @@
 
 use std::{fmt::Write, fs, net::SocketAddr, path::Path, process::Command, time::Duration};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
@@ -16,6 +16,8 @@ use tokio::{
 use crate::process::{Process, TestDir, free_address};
 
 const PACKAGE: &str = "haproxy";
+const HTTP: &str = "http";
+const HTTPS: &str = "https";
 const SOCKET: &str = "stats.sock";
 /// The place of a server's status in a line of its statistics.
 const STATUS: usize = 17;
@@ -51,12 +53,25 @@ impl HaProxy {
     /// # Errors
     /// If it does not start; the end of its log is in the error.
     pub async fn start(servers: &[Server]) -> Result<Self> {
+        Self::start_with(servers, "").await
+    }
+
+    /// The same, but it tells servers whose connections it passes on, by the PROXY protocol,
+    /// version 2. The checks go without, as they go to another port.
+    ///
+    /// # Errors
+    /// Those of [`HaProxy::start`].
+    pub async fn start_with_proxy_protocol(servers: &[Server]) -> Result<Self> {
+        Self::start_with(servers, "send-proxy-v2").await
+    }
+
+    async fn start_with(servers: &[Server], option: &str) -> Result<Self> {
         let dir = TestDir::new("haproxy")?;
         let (http, https) = (free_address()?, free_address()?);
         let file = dir.path().join("haproxy.cfg");
         fs::write(
             &file,
-            configuration(http, https, servers, &dir.path().join(SOCKET)),
+            configuration(http, https, servers, option, &dir.path().join(SOCKET)),
         )?;
         let mut command = Command::new(program());
         command.arg("-db").arg("-f").arg(&file);
@@ -84,26 +99,37 @@ impl HaProxy {
         self.https
     }
 
-    /// Whether it still sends requests of any kind to this server.
+    /// Whether it sends HTTP (the CA's requests) to this server.
     ///
     /// # Errors
     /// If its statistics cannot be read or do not know the server.
-    pub async fn up(&self, name: &str) -> Result<bool> {
+    pub async fn http_up(&self, name: &str) -> Result<bool> {
+        self.up(HTTP, name).await
+    }
+
+    /// Whether it sends HTTPS to this server.
+    ///
+    /// # Errors
+    /// If its statistics cannot be read or do not know the server.
+    pub async fn https_up(&self, name: &str) -> Result<bool> {
+        self.up(HTTPS, name).await
+    }
+
+    async fn up(&self, backend: &str, name: &str) -> Result<bool> {
         let mut socket = UnixStream::connect(self.dir.path().join(SOCKET)).await?;
         socket.write_all(b"show stat\n").await?;
         let mut table = String::new();
         timeout(LIMIT, socket.read_to_string(&mut table))
             .await
             .context("no statistics")??;
-        let rows = table
+        let mut rows = table
             .lines()
             .map(|line| line.split(',').collect::<Vec<_>>());
-        let states: Vec<_> = rows
-            .filter(|row| row.get(1) == Some(&name))
-            .filter_map(|row| row.get(STATUS).map(|status| status.starts_with("UP")))
-            .collect();
-        ensure!(!states.is_empty(), "HAProxy knows no server {name}");
-        Ok(states.contains(&true))
+        let row = rows.find(|row| row.starts_with(&[backend, name]));
+        let row = row.with_context(|| format!("HAProxy's backend {backend} has no {name}"))?;
+        Ok(row
+            .get(STATUS)
+            .is_some_and(|status| status.starts_with("UP")))
     }
 
     /// The folder with its configuration and log.
@@ -123,7 +149,13 @@ fn program() -> &'static str {
     }
 }
 
-fn configuration(http: SocketAddr, https: SocketAddr, servers: &[Server], socket: &Path) -> String {
+fn configuration(
+    http: SocketAddr,
+    https: SocketAddr,
+    servers: &[Server],
+    option: &str,
+    socket: &Path,
+) -> String {
     let mut text = format!(
         "global
     stats socket {} mode 600
@@ -144,7 +176,7 @@ defaults
 ",
         socket.display()
     );
-    for (name, front, path) in [("http", http, "/healthz"), ("https", https, "/readyz")] {
+    for (name, front, path) in [(HTTP, http, "/healthz"), (HTTPS, https, "/readyz")] {
         let _ = write!(
             text,
             "
@@ -157,7 +189,7 @@ backend {name}
 "
         );
         for server in servers {
-            let to = if name == "http" {
+            let to = if name == HTTP {
                 server.http
             } else {
                 server.https
@@ -165,7 +197,7 @@ backend {name}
             let (id, admin) = (&server.name, server.admin);
             let _ = writeln!(
                 text,
-                "    server {id} {to} check addr {} port {}",
+                "    server {id} {to} {option} check addr {} port {}",
                 admin.ip(),
                 admin.port()
             );
@@ -243,11 +275,11 @@ mod tests {
             }
         }
         assert!(seen[0].abs_diff(seen[1]) <= 2, "round-robin: {seen:?}");
-        assert!(proxy.up("one").await.unwrap());
-        while proxy.up("dead").await.unwrap() {
+        assert!(proxy.https_up("one").await.unwrap());
+        while proxy.https_up("dead").await.unwrap() {
             assert!(Instant::now() < end, "the dead one is still sent requests");
             sleep(Duration::from_millis(20)).await;
         }
-        assert!(proxy.up("three").await.is_err());
+        assert!(proxy.https_up("three").await.is_err());
     }
 }

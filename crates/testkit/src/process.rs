@@ -2,11 +2,14 @@
 
 use std::{
     fs::{self, File},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -17,6 +20,9 @@ pub const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// The ports that fixtures listen on.
 const PORTS: Range<u16> = 10_000..30_000;
+
+/// The loopback address where ports are reserved.
+const RESERVATIONS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A running child; killed and waited for when dropped.
 #[derive(Debug)]
@@ -160,19 +166,28 @@ impl Drop for Process {
     }
 }
 
-/// A loopback address whose port is free and below the range that the system gives to outgoing
-/// connections, so that a server can be stopped and find its port free again.
+/// A loopback address whose port nobody else on this host is given while this process lives.
+///
+/// Ports lie below the range that the system gives to outgoing connections, so that a server can
+/// be stopped and find its port free again. One is reserved by a UDP socket of the same number on
+/// [`RESERVATIONS`], where no fixture listens.
 ///
 /// # Errors
 /// If no port is free.
 pub fn free_address() -> Result<SocketAddr> {
-    static ASKED: AtomicU32 = AtomicU32::new(0);
+    static RESERVED: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
+    // Processes that start together begin far apart.
     let start = std::process::id().wrapping_mul(97);
-    for _ in 0..PORTS.len() {
-        let step = start.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed));
-        let port = PORTS.start + u16::try_from(step % u32::try_from(PORTS.len())?)?;
+    for step in 0..u32::try_from(PORTS.len())? {
+        let step = start.wrapping_add(step) % u32::try_from(PORTS.len())?;
+        let port = PORTS.start + u16::try_from(step)?;
+        let Ok(reservation) = UdpSocket::bind((RESERVATIONS, port)) else {
+            continue;
+        };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         if TcpListener::bind(address).is_ok() {
+            let mut reserved = RESERVED.lock().unwrap_or_else(PoisonError::into_inner);
+            reserved.push(reservation);
             return Ok(address);
         }
     }
@@ -211,5 +226,22 @@ impl TestDir {
 impl Drop for TestDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_port_is_given_twice_though_nobody_listens_yet() {
+        let given: BTreeSet<_> = (0..50).map(|_| free_address().unwrap()).collect();
+        assert_eq!(given.len(), 50);
+        for address in given {
+            let again = UdpSocket::bind((RESERVATIONS, address.port()));
+            assert!(again.is_err(), "another process could be given {address}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! [`watch`] gives a [`Publisher`], which takes what was [`Verified`], and a [`Resolver`], which
 //! rustls asks in each handshake. Between them stands one immutable table that is replaced whole:
 //! a handshake sees the table from before a change or from after it, never a mixture, and neither
-//! waits nor takes a lock. [`Listener`] runs the handshakes.
+//! waits nor takes a lock. [`Listener`] runs the handshakes, and does the same for plain ports.
 //!
 //! | module | holds |
 //! |---|---|
@@ -12,22 +12,29 @@
 //! | [`resolver`] | [`Resolver`]: which certificate a server name gets |
 //! | [`config`] | [`server_config`]: protocol versions, key exchange, ALPN, sessions |
 //! | [`listener`] | [`Listener`]: TCP accepted, handshakes run within [`Limits`] |
+//! | [`protocol`] | [`Tls`] or [`Plain`]: what a listener's connections begin with |
+//! | [`networks`] | [`Networks`]: who is trusted to say whose connection it passes on |
 //! | [`stats`] | [`Stats`]: what the listener counted |
 //!
 //! Where certificates come from is not known here: no store, no CA, no HTTP.
 
 pub mod config;
 pub mod listener;
+pub mod networks;
+pub mod protocol;
 pub mod publisher;
 pub mod resolver;
 pub mod stats;
 pub mod verified;
 
+mod proxy_protocol;
 mod sharded;
 mod table;
 
 pub use config::server_config;
 pub use listener::{Limits, Listener};
+pub use networks::{Networks, NetworksError};
+pub use protocol::{Plain, Protocol, Tls};
 pub use publisher::{Publisher, Served, Stale, watch};
 pub use resolver::Resolver;
 pub use stats::{Failure, Stats};

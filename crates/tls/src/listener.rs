@@ -1,4 +1,5 @@
-//! Accepts TCP connections and runs their handshakes, many at a time.
+//! Accepts TCP connections and sees them through their beginning, many at a time: the PROXY
+//! protocol header where the sender is trusted with one, then the TLS handshake on a TLS port.
 //!
 //! A client that is slow, silent or speaks no TLS takes up one of a limited number of places for
 //! a limited time, and holds up nobody else. When all places are taken, new connections wait in
@@ -13,9 +14,13 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until, timeout},
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::stats::{Failure, Open, Stats};
+use crate::{
+    networks::Networks,
+    protocol::{Plain, Protocol, Tls},
+    proxy_protocol,
+    stats::{Failure, Open, Stats},
+};
 
 /// How long nothing is accepted when the system has no more sockets to give.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -25,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct Limits {
     /// How many handshakes may go on at a time, finished connections not yet taken among them.
     pub max_handshakes: usize,
-    /// How long a handshake may take.
+    /// How long a handshake may take, together with the PROXY protocol header in front of it.
     pub handshake_timeout: Duration,
 }
 
@@ -39,22 +44,23 @@ impl Default for Limits {
     }
 }
 
-/// A TCP socket that gives TLS connections.
+/// A TCP socket that gives connections which are past their beginning: TLS ones, or plain ones.
 ///
 /// Dropping it closes the socket at once and breaks off the handshakes that are going on;
 /// connections already taken are not touched.
-pub struct Listener {
+pub struct Listener<P: Protocol = Tls> {
     tcp: TcpListener,
-    acceptor: TlsAcceptor,
+    protocol: P,
     limits: Limits,
+    proxies: Arc<Networks>,
     stats: Arc<Stats>,
-    handshakes: JoinSet<Option<Connection>>,
+    handshakes: JoinSet<Option<Connection<P>>>,
     /// The end of a pause after an error of the system. Kept here, so that it holds even if the
     /// call that began it is dropped.
     paused_until: Option<Instant>,
 }
 
-type Connection = (TlsStream<TcpStream>, SocketAddr);
+type Connection<P> = (<P as Protocol>::Stream, SocketAddr);
 
 impl Listener {
     /// Binds `addr` (port 0 takes a free one), with counters of its own.
@@ -79,13 +85,41 @@ impl Listener {
         limits: Limits,
         stats: Arc<Stats>,
     ) -> Self {
+        Self::with_protocol(tcp, config.into(), limits, stats)
+    }
+}
+
+impl Listener<Plain> {
+    /// The same without TLS.
+    #[must_use]
+    pub fn plain(tcp: TcpListener, limits: Limits, stats: Arc<Stats>) -> Self {
+        Self::with_protocol(tcp, Plain, limits, stats)
+    }
+}
+
+impl<P: Protocol> Listener<P> {
+    fn with_protocol(tcp: TcpListener, protocol: P, limits: Limits, stats: Arc<Stats>) -> Self {
         Self {
             tcp,
-            acceptor: config.into(),
+            protocol,
             limits,
+            proxies: Arc::default(),
             stats,
             handshakes: JoinSet::new(),
             paused_until: None,
+        }
+    }
+
+    /// Trusts senders in `proxies`, and nobody else, to say whose connection they pass on.
+    ///
+    /// They must begin each connection with a header of the PROXY protocol, version 1 or 2, and
+    /// are refused without; the client's address is then the one in it. What anybody else sends is
+    /// taken as it is, and a header among it is not understood.
+    #[must_use]
+    pub fn with_proxy_protocol_from(self, proxies: Networks) -> Self {
+        Self {
+            proxies: Arc::new(proxies),
+            ..self
         }
     }
 
@@ -103,19 +137,21 @@ impl Listener {
         Arc::clone(&self.stats)
     }
 
-    /// The next connection whose handshake is done, whenever it began.
+    /// The next connection that is past its beginning, whenever it began, and its client.
+    ///
+    /// The client is the peer, or who a trusted proxy says it is.
     ///
     /// Call it in a loop: connections are accepted only while a call is waiting. Errors of single
     /// connections are counted and logged, errors of the system are waited out; neither ends the
     /// loop. A call may be dropped at any time and nothing is lost (cancel safe).
-    pub async fn accept(&mut self) -> (TlsStream<TcpStream>, SocketAddr) {
+    pub async fn accept(&mut self) -> (P::Stream, SocketAddr) {
         loop {
             let has_room = self.handshakes.len() < self.limits.max_handshakes.max(1);
             tokio::select! {
                 Some(done) = self.handshakes.join_next() => match done {
                     Ok(Some(connection)) => return connection,
                     Ok(None) => {}
-                    Err(error) => tracing::error!(%error, "a handshake died; this is a fault in the TLS stack"),
+                    Err(error) => tracing::error!(%error, "a handshake died; this is a fault in certfleet or its TLS stack"),
                 },
                 accepted = accept_after(&self.tcp, self.paused_until), if has_room => {
                     self.paused_until = None;
@@ -135,22 +171,19 @@ impl Listener {
     }
 
     fn begin(&mut self, tcp: TcpStream, peer: SocketAddr) {
-        let handshake = handshake(
-            self.acceptor.clone(),
-            tcp,
-            peer,
-            self.limits.handshake_timeout,
-            self.stats.begin(),
-        );
-        self.handshakes.spawn(handshake);
+        let beginning = begin(self.protocol.clone(), tcp, peer, Arc::clone(&self.proxies));
+        let limit = self.limits.handshake_timeout;
+        self.handshakes
+            .spawn(within::<P>(limit, peer, beginning, self.stats.begin()));
     }
 }
 
-impl fmt::Debug for Listener {
+impl<P: Protocol> fmt::Debug for Listener<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listener")
             .field("tcp", &self.tcp)
             .field("limits", &self.limits)
+            .field("proxies", &self.proxies)
             .field("stats", &self.stats)
             .finish_non_exhaustive()
     }
@@ -178,27 +211,43 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// One handshake, counted and logged.
-async fn handshake(
-    acceptor: TlsAcceptor,
-    tcp: TcpStream,
+/// One beginning: whose connection it is, then what its protocol asks for.
+async fn begin<P: Protocol>(
+    protocol: P,
+    mut tcp: TcpStream,
     peer: SocketAddr,
-    limit: Duration,
-    open: Open,
-) -> Option<Connection> {
+    proxies: Arc<Networks>,
+) -> io::Result<Connection<P>> {
     // Without it the last flight of a handshake may wait for an acknowledgement.
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY is not set");
     }
-    let (reason, error) = match timeout(limit, acceptor.accept(tcp)).await {
-        Ok(Ok(stream)) => {
-            open.succeeded(stream.get_ref().1);
-            return Some((stream, peer));
+    let mut client = peer;
+    if proxies.contains(peer.ip())
+        && let Some(said) = proxy_protocol::read(&mut tcp).await?
+    {
+        tracing::trace!(%peer, client = %said, "passed on by a proxy");
+        client = said;
+    }
+    Ok((protocol.begin(tcp).await?, client))
+}
+
+/// A beginning within its time, counted, and logged if it fails.
+async fn within<P: Protocol>(
+    limit: Duration,
+    peer: SocketAddr,
+    beginning: impl Future<Output = io::Result<Connection<P>>>,
+    open: Open,
+) -> Option<Connection<P>> {
+    let (reason, error) = match timeout(limit, beginning).await {
+        Ok(Ok((stream, client))) => {
+            open.succeeded(P::session(&stream));
+            return Some((stream, client));
         }
         Ok(Err(error)) => (Failure::from(&error), error),
         Err(elapsed) => (Failure::Timeout, elapsed.into()),
     };
-    tracing::debug!(%peer, reason = reason.as_str(), %error, "TLS handshake failed");
+    tracing::debug!(%peer, reason = reason.as_str(), %error, "a connection failed to begin");
     open.failed(reason);
     None
 }

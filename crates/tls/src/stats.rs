@@ -1,6 +1,7 @@
 //! What a listener counted since it was made.
 //!
-//! Every finished handshake is counted under exactly one result. Results are a closed set, so
+//! Every connection that is past its beginning, or failed in it, is counted under exactly one
+//! result. Results are a closed set, so
 //! they are safe as metric labels. Addresses and names are never kept.
 
 use std::{
@@ -13,6 +14,8 @@ use std::{
 
 use rustls::{Error, HandshakeKind, ProtocolVersion, ServerConnection};
 
+use crate::proxy_protocol::HeaderError;
+
 /// Counters of a [`Listener`](crate::Listener), readable at any time.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -21,6 +24,7 @@ pub struct Stats {
     open: AtomicU64,
     tls12: AtomicU64,
     tls13: AtomicU64,
+    plain: AtomicU64,
     resumed: AtomicU64,
     failures: [AtomicU64; Failure::ALL.len()],
 }
@@ -44,6 +48,12 @@ impl Stats {
         self.open.load(Relaxed)
     }
 
+    /// Connections handed on without TLS, as their port is a plain one.
+    #[must_use]
+    pub fn plain(&self) -> u64 {
+        self.plain.load(Relaxed)
+    }
+
     /// Handshakes that succeeded by resuming a session; they are counted by version too.
     #[must_use]
     pub fn resumed(&self) -> u64 {
@@ -62,8 +72,13 @@ impl Stats {
             ("tls12", self.tls12.load(Relaxed)),
             ("tls13", self.tls13.load(Relaxed)),
         ];
+        done.into_iter().chain(self.failed())
+    }
+
+    /// What failed, by reason.
+    pub fn failed(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let failed = Failure::ALL.map(|reason| (reason.as_str(), self.failures(reason)));
-        done.into_iter().chain(failed)
+        failed.into_iter()
     }
 
     /// Counts a connection, and its handshake as open until the guard is dropped.
@@ -82,7 +97,11 @@ impl Stats {
 pub(crate) struct Open(Arc<Stats>);
 
 impl Open {
-    pub(crate) fn succeeded(self, connection: &ServerConnection) {
+    pub(crate) fn succeeded(self, session: Option<&ServerConnection>) {
+        let Some(connection) = session else {
+            self.0.plain.fetch_add(1, Relaxed);
+            return;
+        };
         let version = match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_3) => &self.0.tls13,
             _ => &self.0.tls12,
@@ -123,11 +142,17 @@ pub enum Failure {
     Closed,
     /// Reading or writing failed, for instance by a reset.
     Io,
+    /// A trusted proxy sent no header of the PROXY protocol.
+    ProxyMissing,
+    /// The header of a trusted proxy breaks the rules of the PROXY protocol.
+    ProxyMalformed,
+    /// The header of a trusted proxy is longer than is taken.
+    ProxyOversize,
 }
 
 impl Failure {
     /// All reasons there are.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Timeout,
         Self::NotTls,
         Self::NoCertificate,
@@ -136,6 +161,9 @@ impl Failure {
         Self::Alert,
         Self::Closed,
         Self::Io,
+        Self::ProxyMissing,
+        Self::ProxyMalformed,
+        Self::ProxyOversize,
     ];
 
     /// The reason as a metric label.
@@ -150,6 +178,9 @@ impl Failure {
             Self::Alert => "alert",
             Self::Closed => "closed",
             Self::Io => "io",
+            Self::ProxyMissing => "proxy_missing",
+            Self::ProxyMalformed => "proxy_malformed",
+            Self::ProxyOversize => "proxy_oversize",
         }
     }
 }
@@ -158,22 +189,34 @@ impl Failure {
 /// handshake holds it in place.
 const NO_CERTIFICATE: &str = "no server certificate chain resolved";
 
-/// Reads the error of a handshake.
+/// Reads the error of a beginning.
 impl From<&io::Error> for Failure {
     fn from(error: &io::Error) -> Self {
-        let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref()) else {
-            return match error.kind() {
-                io::ErrorKind::UnexpectedEof => Self::Closed,
-                _ => Self::Io,
-            };
-        };
-        match tls {
-            Error::General(text) if text == NO_CERTIFICATE => Self::NoCertificate,
-            Error::InvalidMessage(_) => Self::NotTls,
-            Error::AlertReceived(_) => Self::Alert,
-            Error::PeerIncompatible(_) | Error::NoApplicationProtocol => Self::Incompatible,
-            _ => Self::Protocol,
+        let inner = error.get_ref();
+        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref()) {
+            return of_tls(tls);
         }
+        if let Some(header) = inner.and_then(|inner| inner.downcast_ref()) {
+            return match header {
+                HeaderError::Missing => Self::ProxyMissing,
+                HeaderError::Malformed(_) => Self::ProxyMalformed,
+                HeaderError::Oversize(_) => Self::ProxyOversize,
+            };
+        }
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Closed,
+            _ => Self::Io,
+        }
+    }
+}
+
+fn of_tls(error: &Error) -> Failure {
+    match error {
+        Error::General(text) if text == NO_CERTIFICATE => Failure::NoCertificate,
+        Error::InvalidMessage(_) => Failure::NotTls,
+        Error::AlertReceived(_) => Failure::Alert,
+        Error::PeerIncompatible(_) | Error::NoApplicationProtocol => Failure::Incompatible,
+        _ => Failure::Protocol,
     }
 }
 
@@ -199,7 +242,7 @@ mod tests {
                 .collect::<HashSet<_>>()
                 .len()
         );
-        assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), 8);
-        assert_eq!((stats.accepted(), stats.open()), (8, 0));
+        assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), 11);
+        assert_eq!((stats.accepted(), stats.open()), (11, 0));
     }
 }

@@ -1,4 +1,4 @@
-//! Repository tasks: `cargo xtask setup|test|lint|ci|demo|compose-check`.
+//! Repository tasks: `cargo xtask setup|test|manifests|lint|ci|demo|compose-check`.
 //!
 //! What CI does is what a developer does: `.ci/run` calls these commands and adds nothing to them.
 //! This crate depends on `anyhow` alone, so that it builds in seconds on a fresh clone.
@@ -6,9 +6,10 @@
 mod cargo;
 mod compose_check;
 mod deny;
+mod manifests;
 mod packages;
 
-use std::time::Instant;
+use std::{process::ExitCode, time::Instant};
 
 use anyhow::{Result, bail};
 
@@ -17,22 +18,36 @@ use crate::cargo::cargo;
 const USAGE: &str = "\
 cargo xtask setup                  install the Debian packages that the tests run
 cargo xtask test [CARGO TEST ARGS] set up, build the program, run all tests
+cargo xtask manifests              validate deploy/kubernetes (needs kubectl and python3)
 cargo xtask lint                   rustfmt, clippy, rustdoc and cargo-deny, warnings denied
 cargo xtask ci                     test, then lint
 cargo xtask demo [--check]         a real fleet on loopback in a terminal; --check proves it instead
 cargo xtask compose-check [CHECK]  the image and docker-compose.yml on a Docker engine";
 
-#[expect(clippy::print_stdout, reason = "this is a command-line program")]
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "this is a command-line program")]
+fn run(args: &[String]) -> Result<()> {
     let (task, rest) = args
         .split_first()
         .map_or(("help", &[][..]), |(task, rest)| (task, rest));
     match (task, rest) {
         ("setup", []) => packages::install(),
         ("test", rest) => test(rest),
+        ("manifests", []) => manifests::validate(),
         ("lint", []) => lint(),
-        ("ci", []) => test(&[]).and_then(|()| lint()),
+        ("ci", []) => test(&[])
+            .and_then(|()| manifests::validate())
+            .and_then(|()| lint()),
         ("demo", []) => demo(&[]),
         ("demo", [check]) if check == "--check" => demo(rest),
         ("compose-check", []) => compose_check::run(None),
@@ -52,7 +67,9 @@ fn main() -> Result<()> {
 fn test(args: &[String]) -> Result<()> {
     let start = Instant::now();
     packages::install()?;
-    build_program()?;
+    // The end-to-end tests run the program itself, which a filter in the arguments must not leave
+    // unbuilt.
+    cargo(["test", "--workspace", "--no-run"]).run()?;
     cargo(["test", "--workspace"]).args(args).run()?;
     println!("xtask: all tests passed in {:.0?}", start.elapsed());
     Ok(())
@@ -77,13 +94,15 @@ fn lint() -> Result<()> {
 
 fn demo(args: &[String]) -> Result<()> {
     packages::install()?;
-    build_program()?;
-    cargo(["run", "--quiet", "--package", "certfleet-demo", "--"])
-        .args(args)
-        .replace_self()
-}
-
-/// The end-to-end tests and the demo run the program itself, which cargo does not know.
-fn build_program() -> Result<()> {
-    cargo(["build", "--package", "certfleet-node"]).run()
+    cargo(["build", "--workspace", "--bins"]).run()?;
+    cargo([
+        "run",
+        "--quiet",
+        "--workspace",
+        "--bin",
+        "certfleet-demo",
+        "--",
+    ])
+    .args(args)
+    .replace_self()
 }

@@ -10,14 +10,20 @@ use anyhow::{Result, bail};
 use crate::cargo::program;
 
 /// A program, and the package that brings it (Debian 12 and later).
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("redis-server", "redis-server"),
     ("redis-cli", "redis-tools"),
     ("haproxy", "haproxy"),
     ("pebble", "pebble"),
     ("pebble-challtestsrv", "pebble"),
     ("openssl", "openssl"),
+    ("nginx", "nginx"),
+    (NGINX_STREAM, "libnginx-mod-stream"),
+    ("systemd-analyze", "systemd"),
 ];
+
+/// A module has no name on the path.
+const NGINX_STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 /// Installs what the tests and the demo run.
 pub(crate) fn install() -> Result<()> {
@@ -79,6 +85,9 @@ fn missing(programs: &[(&str, &'static str)]) -> Vec<&'static str> {
     reason = "PATH is the environment's by nature"
 )]
 fn found(name: &str) -> bool {
+    if name.starts_with('/') {
+        return Path::new(name).is_file();
+    }
     let path = env::var("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/sbin".into()])

@@ -60,9 +60,11 @@ impl Scissors {
     }
 }
 
+type Such = fn(&Step) -> bool;
+
 /// Arms the scissors at the first step that is such.
 struct ArmedAt {
-    such: fn(&Step) -> bool,
+    such: Such,
     scissors: Scissors,
     done: AtomicBool,
 }
@@ -77,7 +79,7 @@ impl Progress for ArmedAt {
 
 #[tokio::test]
 async fn an_order_survives_them_and_is_made_once() {
-    let stages: [(&str, fn(&Step) -> bool); 5] = [
+    let stages: [(&str, Such); 5] = [
         ("authorization", |s| matches!(s, Step::OrderCreated { .. })),
         ("first validation", |s| {
             matches!(s, Step::ChallengePresented { .. })

@@ -102,6 +102,14 @@ settings! {
         "an IP address with a port", "[::]:443", Some("0.0.0.0:443");
     PUBLIC_HTTPS_PORT: "public_https_port", "the port that clients reach HTTPS on, for redirects",
         "a port from 1 to 65535", "8443", Some("443");
+    PROXY_PROTOCOL_FROM: "proxy_protocol_from", "the balancers that begin each connection with a PROXY protocol header; nobody if not set",
+        "networks (CIDR) or addresses, separated by commas", "10.0.0.0/8,2001:db8::/32", None;
+    CHALLENGE_ALLOW: "challenge_allow", "who may ask for challenge answers; a public CA tells nobody the addresses it asks from",
+        "networks (CIDR) or addresses, separated by commas", "10.0.0.0/8,2001:db8::/32", Some("0.0.0.0/0,::/0");
+    CHALLENGE_RATE: "challenge_rate", "how often a second a client may ask for challenge answers that are not there",
+        "a number from 1 to 4294967295", "5", Some("5");
+    CHALLENGE_BURST: "challenge_burst", "how often a client may do so at once",
+        "a number from 1 to 4294967295", "20", Some("20");
     ADMIN_ADDR: "admin_addr", "where metrics and health are served",
         "an IP address with a port", "0.0.0.0:9180", Some("127.0.0.1:9180");
     DATA_DIR: "data_dir", "this node's own folder: with Redis for a sealed snapshot to start from, else for the store itself",
@@ -112,6 +120,8 @@ settings! {
         "a duration from 100ms to 1d", "1m", Some("1m");
     RENEW_BEFORE: "renew_before", "how long before its end a certificate is renewed, where its lifetime allows it",
         "a duration from 1s to 365d", "30d", Some("30d");
+    DRAIN_PAUSE: "drain_pause", "how long a stopping node, no longer ready, still accepts connections: until the balancer has noticed",
+        "a duration from 0s to 1h", "5s", Some("0s");
     DRAIN_TIMEOUT: "drain_timeout", "how long open connections may go on once the node stops",
         "a duration from 0s to 1h", "30s", Some("30s");
     CONFIG: "config", "the file to read settings from (the program's; in the environment only)",

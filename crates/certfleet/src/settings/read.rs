@@ -7,12 +7,14 @@ use std::{
 
 use certfleet_acme::{AcmeConfig, ConfigError, Directory};
 use certfleet_core::{NameSet, NodeId};
+use certfleet_tls::{Networks, NetworksError};
 
 use super::{
     Setting, Settings, SettingsError, duration,
     known::{
-        ACME_CA_FILE, ACME_DIRECTORY, ADMIN_ADDR, DATA_DIR, DOMAINS, DRAIN_TIMEOUT, EMAIL, FLEET,
-        HTTP_ADDR, HTTPS_ADDR, LEASE_TTL, NODE_ID, PUBLIC_HTTPS_PORT, REDIS_URL, RENEW_BEFORE,
+        ACME_CA_FILE, ACME_DIRECTORY, ADMIN_ADDR, CHALLENGE_ALLOW, CHALLENGE_BURST, CHALLENGE_RATE,
+        DATA_DIR, DOMAINS, DRAIN_PAUSE, DRAIN_TIMEOUT, EMAIL, FLEET, HTTP_ADDR, HTTPS_ADDR,
+        LEASE_TTL, NODE_ID, PROXY_PROTOCOL_FROM, PUBLIC_HTTPS_PORT, REDIS_URL, RENEW_BEFORE,
         RENEW_CHECK_INTERVAL,
     },
     master_key,
@@ -48,11 +50,17 @@ pub(super) fn config(settings: &Settings) -> Result<Config, SettingsError> {
         http_addr,
         https_addr,
         public_https_port: required(settings, &PUBLIC_HTTPS_PORT, port)?,
+        proxy_protocol_from: optional(settings, &PROXY_PROTOCOL_FROM, networks)?
+            .unwrap_or_default(),
+        challenge_allow: required(settings, &CHALLENGE_ALLOW, networks)?,
+        challenge_rate: required(settings, &CHALLENGE_RATE, plain)?,
+        challenge_burst: required(settings, &CHALLENGE_BURST, plain)?,
         admin_addr,
         data_dir,
         lease_ttl: required(settings, &LEASE_TTL, within(SECOND, HOUR))?,
         renew_check_interval: required(settings, &RENEW_CHECK_INTERVAL, within(SECOND / 10, DAY))?,
         renew_before: required(settings, &RENEW_BEFORE, within(SECOND, 365 * DAY))?,
+        drain_pause: required(settings, &DRAIN_PAUSE, within(Duration::ZERO, HOUR))?,
         drain_timeout: required(settings, &DRAIN_TIMEOUT, within(Duration::ZERO, HOUR))?,
     })
 }
@@ -125,6 +133,11 @@ fn directory(text: &str) -> Result<Directory, String> {
 
 fn port(text: &str) -> Result<u16, String> {
     plain(text).map(NonZeroU16::get)
+}
+
+fn networks(text: &str) -> Result<Networks, String> {
+    text.parse()
+        .map_err(|error: NetworksError| error.to_string())
 }
 
 fn domains(text: &str) -> Result<Vec<NameSet>, String> {

@@ -1,6 +1,8 @@
 //! Whole nodes on the in-memory backend and on paused time: races, failures and outages as
 //! deterministic tests. Only the two ports of each node are real, on loopback.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod world;
 
 use std::time::Duration;

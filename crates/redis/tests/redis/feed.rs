@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use certfleet_store::{ChangeFeed, Schedule, feed::Signal};
+use certfleet_store::{ChangeFeed, Schedule, contract::PATIENCE, feed::Signal};
 use tokio::time::{sleep, timeout};
 
 use crate::fixture::{Fixture, id, next};
@@ -113,7 +113,10 @@ async fn dropping_a_subscription_closes_its_connection() {
     let listed = ["CLIENT", "LIST", "TYPE", "pubsub"];
     assert_eq!(fixture.cli(&listed).await.trim().lines().count(), 1);
     drop(feed);
-    while !fixture.cli(&listed).await.trim().is_empty() {
-        sleep(Duration::from_millis(10)).await;
-    }
+    let closed = async {
+        while !fixture.cli(&listed).await.trim().is_empty() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, closed).await.expect("it is closed");
 }

@@ -84,6 +84,20 @@ async fn a_lease_says_who_holds_it() {
     assert_eq!(held.len(), 1);
     assert_eq!(held[0].resource, "certificate:a.example");
     assert!(held[0].remaining <= TTL);
+
+    // The index lasts as long as the longest lease in it, and no longer.
+    let brief = std::time::Duration::from_millis(500);
+    let redis = &fixture.redis;
+    let second = redis
+        .acquire(&resource("b.example"), &node("node-a"), brief)
+        .await;
+    assert!(second.unwrap().is_some());
+    let left = fixture.cli(&["PTTL", "certfleet:{test}:leases"]).await;
+    let left: u128 = left.parse().expect("it has a time to live");
+    assert!(
+        left > TTL.as_millis() / 2 && left <= TTL.as_millis(),
+        "{left}"
+    );
 }
 
 #[tokio::test]

@@ -5,3 +5,4 @@
 mod fixture;
 mod handshake;
 mod listener;
+mod proxy_protocol;

@@ -44,6 +44,11 @@ fn defaults_stand_for_what_is_not_set() {
     assert_eq!(config.lease_ttl, 30 * SECOND);
     assert_eq!(config.renew_check_interval, 60 * SECOND);
     assert_eq!(config.drain_timeout, 30 * SECOND);
+    assert_eq!(config.drain_pause, Duration::ZERO);
+    assert_eq!(config.proxy_protocol_from, Networks::default());
+    assert_eq!(config.challenge_allow.to_string(), "0.0.0.0/0,::/0");
+    assert_eq!(config.challenge_rate.get(), 5);
+    assert_eq!(config.challenge_burst.get(), 20);
     assert_eq!(config.renew_before, 30 * DAY);
     let names: Vec<_> = config.certificates.iter().map(NameSet::to_string).collect();
     assert_eq!(names, ["a.example+b.example", "c.example"]);
@@ -165,6 +170,21 @@ fn each_bad_value_has_its_one_line() {
             "HTTP_ADDR",
             "127.0.0.1:9180",
             "127.0.0.1:9180 is both admin_addr and http_addr; wanted: an IP address with a port, such as [::]:80",
+        ),
+        (
+            "PROXY_PROTOCOL_FROM",
+            "10.0.0.0/8,lb.example",
+            "\"lb.example\" is not a network such as 192.0.2.0/24, and not an address; wanted: networks (CIDR) or addresses, separated by commas, such as 10.0.0.0/8,2001:db8::/32",
+        ),
+        (
+            "CHALLENGE_ALLOW",
+            "10.1.2.3/8",
+            "10.1.2.3/8 has bits set behind the prefix; write 10.0.0.0/8 or another prefix; wanted: networks (CIDR) or addresses, separated by commas, such as 10.0.0.0/8,2001:db8::/32",
+        ),
+        (
+            "CHALLENGE_RATE",
+            "0",
+            "found \"0\"; wanted: a number from 1 to 4294967295, such as 5",
         ),
         (
             "LEASE_TTL",

@@ -1,3 +1,5 @@
+//! The store on disk: what survives a restart, and what each damage to it does.
+
 use std::fs;
 
 use super::*;
