@@ -11,7 +11,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use certfleet_redis::Config;
+use certfleet_store::{Leases, lease::Resource};
 use certfleet_testkit::process::{Process, TestDir, free_address};
+use tokio::time::timeout;
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -91,17 +94,43 @@ async fn a_template_that_was_not_filled_in_lets_nobody_in() {
     assert!(error.contains("users.acl:3"), "{error}");
 }
 
+/// By the program's own scripts: Redis logs what a script wrote as a transaction, and replays that
+/// with the rights of the default user. Without any, all of it would be refused and lost.
 #[tokio::test]
 async fn what_was_acknowledged_outlives_a_kill() {
     let dir = TestDir::new("aof").unwrap();
-    let login = ["--user", "node", "-a", NODE];
     let mut redis = Redis::start(dir.path(), "").await.unwrap();
-    let set = ["SET", "certfleet:{default}:epoch", "7"];
-    assert_eq!(redis.cli(&login, &set).unwrap(), "OK");
+    let fleet = "default".parse().unwrap();
+    let url = format!("redis://node:{NODE}@{}", redis.address);
+    let node = certfleet_redis::Redis::new(Config::new(url, fleet)).unwrap();
+    let resource = Resource::Account("ca.example".into());
+    let minute = Duration::from_secs(60);
+    let lease = node
+        .acquire(&resource, &"web-1".parse().unwrap(), minute)
+        .await;
+    let lease = lease.unwrap().expect("nobody holds it");
     redis.process.kill();
-    let redis = Redis::start(dir.path(), "").await.unwrap();
-    let get = ["GET", "certfleet:{default}:epoch"];
-    assert_eq!(redis.cli(&login, &get).unwrap(), "7");
+
+    let mut process = Redis::start_as_it_is(dir.path(), redis.address)
+        .await
+        .unwrap()
+        .process;
+    let kept = async {
+        // The first connections of the pool are those of the server that is gone.
+        loop {
+            match node.extend(&lease).await {
+                Err(error) if error.is_unavailable() => {}
+                answer => return answer,
+            }
+        }
+    };
+    assert!(
+        timeout(LIMIT, kept).await.expect("Redis answers").unwrap(),
+        "the lease was lost"
+    );
+    process.kill();
+    let log = fs::read_to_string(dir.path().join("redis.log")).unwrap();
+    assert!(!log.contains("NOPERM"), "{log}");
 }
 
 #[tokio::test]
