@@ -140,17 +140,12 @@ impl<'a> Fleet<'a> {
     /// Leaves the logs of all services in `target/compose-check/compose.log`.
     pub(super) fn keep_logs(&self, root: &Path) -> Result<()> {
         let path = root.join("target/compose-check/compose.log");
-        fs::write(&path, self.logs("")?)?;
+        let logs = self
+            .compose(["logs", "--no-color", "--timestamps"])
+            .output()?;
+        fs::write(&path, logs)?;
         eprintln!("xtask: the containers' logs are in {}", path.display());
         Ok(())
-    }
-
-    /// What a service's containers logged; all services if the name is empty.
-    pub(super) fn logs(&self, service: &str) -> Result<String> {
-        let service = (!service.is_empty()).then_some(service);
-        self.compose(["logs", "--no-color", "--timestamps"])
-            .args(service)
-            .output()
     }
 }
 
