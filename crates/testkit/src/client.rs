@@ -9,7 +9,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 use tokio::{net::TcpStream, time::timeout};
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::http;
 
@@ -62,15 +62,22 @@ impl Client {
             .with_context(|| format!("no answer within {LIMIT:?}"))?
     }
 
-    async fn exchange(&self, address: SocketAddr, name: &str) -> Result<Answer> {
+    /// A new connection to `address` for `name`, after the handshake; for as long as it takes.
+    ///
+    /// # Errors
+    /// Which step failed: connection or handshake (with verification).
+    pub async fn connect(&self, address: SocketAddr, name: &str) -> Result<TlsStream<TcpStream>> {
         let server = ServerName::try_from(name.to_owned())?;
         let stream = TcpStream::connect(address).await.context("connect")?;
         stream.set_nodelay(true)?;
-        let stream = self
-            .0
+        self.0
             .connect(server, stream)
             .await
-            .context("TLS handshake")?;
+            .context("TLS handshake")
+    }
+
+    async fn exchange(&self, address: SocketAddr, name: &str) -> Result<Answer> {
+        let stream = self.connect(address, name).await?;
         let leaf = stream
             .get_ref()
             .1

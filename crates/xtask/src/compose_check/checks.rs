@@ -261,9 +261,10 @@ fn scale(fleet: &Fleet<'_>) -> Result<String> {
     sleep(Duration::from_secs(15));
     fleet.scale(2)?;
     sleep(Duration::from_secs(60).saturating_sub(start.elapsed()));
-    let figures = load.stop()?.check(u64::from(RATE) * 59)?;
+    let outcome = load.stop()?;
     let ordered = self::orders(fleet)? - orders;
     fleet.scale(3)?;
+    let figures = outcome.check(u64::from(RATE) * 59)?;
     ensure!(ordered == 0, "{ordered} orders while scaling");
     Ok(format!(
         "3 to 6 to 2 nodes: {figures}; new nodes healthy after {}, 0 orders",

@@ -31,7 +31,7 @@ pub(super) struct Outcome {
 }
 
 impl Load {
-    /// Requests `names` in turn, `rate` of them a second, each over a TLS connection of its own.
+    /// Makes `rate` requests a second, of each name in turn, ten over each TLS connection.
     #[expect(
         clippy::disallowed_methods,
         reason = "cargo tells by CARGO which cargo it is"
@@ -104,7 +104,7 @@ impl Drop for Load {
 impl Outcome {
     /// Fails unless nothing failed and at least `least` succeeded; gives the figures in a line.
     pub(super) fn check(&self, least: u64) -> Result<String> {
-        let line = self.text.lines().take(6).collect::<Vec<_>>().join(", ");
+        let line = self.text.lines().take(7).collect::<Vec<_>>().join(", ");
         if self.failed > 0 || self.succeeded < least {
             bail!(
                 "wanted {least} or more requests, none failed:\n{}",
