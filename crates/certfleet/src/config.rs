@@ -55,6 +55,9 @@ pub struct Config {
     /// How long a stopping node still accepts connections, so that balancers see that it is not
     /// ready and send no more.
     pub drain_pause: Duration,
+    /// How long a node that has started orders nothing: a balancer that has not found it yet does
+    /// not bring it the CA's challenges.
+    pub start_pause: Duration,
     /// How long open connections may go on once the node stops.
     pub drain_timeout: Duration,
     /// How long before its end a certificate is renewed, where its lifetime allows it.

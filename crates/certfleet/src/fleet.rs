@@ -181,7 +181,12 @@ impl Fleet {
         tasks.spawn("follower", follower.run(FOLLOW_CHECK, stop.clone()));
         tasks.spawn(
             "renewer",
-            renewer.run(config.renew_check_interval, stop.clone(), abort),
+            renewer.run(
+                config.start_pause,
+                config.renew_check_interval,
+                stop.clone(),
+                abort,
+            ),
         );
         tasks.spawn("heart-beat", heart.run(stop.clone()));
         tasks.spawn("http", async move {

@@ -15,7 +15,7 @@ use certfleet_core::{CertificateId, NameSet};
 use certfleet_store::StoreError;
 use tokio::{
     task::{JoinError, JoinSet},
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -61,14 +61,19 @@ impl Renewer {
         }
     }
 
-    /// Works until told to stop, then finishes what is in hand: an order dropped here would be a
+    /// After a `pause`, works until told to stop, then finishes what is in hand: an order dropped here would be a
     /// second order elsewhere. On `abort` that is dropped too, and its leases are given back.
     pub(crate) async fn run(
         self,
+        pause: Duration,
         check: Duration,
         stop: CancellationToken,
         abort: CancellationToken,
     ) {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(pause) => {}
+        }
         let mut working = JoinSet::new();
         let mut in_hand = HashSet::new();
         let mut timer = interval(check);

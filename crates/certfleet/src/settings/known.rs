@@ -120,6 +120,8 @@ settings! {
         "a duration from 100ms to 1d", "1m", Some("1m");
     RENEW_BEFORE: "renew_before", "how long before its end a certificate is renewed, where its lifetime allows it",
         "a duration from 1s to 365d", "30d", Some("30d");
+    START_PAUSE: "start_pause", "how long a node that has started orders nothing: until the balancer has found it",
+        "a duration from 0s to 1h", "5s", Some("0s");
     DRAIN_PAUSE: "drain_pause", "how long a stopping node, no longer ready, still accepts connections: until the balancer has noticed",
         "a duration from 0s to 1h", "5s", Some("0s");
     DRAIN_TIMEOUT: "drain_timeout", "how long open connections may go on once the node stops",

@@ -15,7 +15,7 @@ use super::{
         ACME_CA_FILE, ACME_DIRECTORY, ADMIN_ADDR, CHALLENGE_ALLOW, CHALLENGE_BURST, CHALLENGE_RATE,
         DATA_DIR, DOMAINS, DRAIN_PAUSE, DRAIN_TIMEOUT, EMAIL, FLEET, HTTP_ADDR, HTTPS_ADDR,
         LEASE_TTL, NODE_ID, PROXY_PROTOCOL_FROM, PUBLIC_HTTPS_PORT, REDIS_URL, RENEW_BEFORE,
-        RENEW_CHECK_INTERVAL,
+        RENEW_CHECK_INTERVAL, START_PAUSE,
     },
     master_key,
 };
@@ -60,6 +60,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, SettingsError> {
         lease_ttl: required(settings, &LEASE_TTL, within(SECOND, HOUR))?,
         renew_check_interval: required(settings, &RENEW_CHECK_INTERVAL, within(SECOND / 10, DAY))?,
         renew_before: required(settings, &RENEW_BEFORE, within(SECOND, 365 * DAY))?,
+        start_pause: required(settings, &START_PAUSE, within(Duration::ZERO, HOUR))?,
         drain_pause: required(settings, &DRAIN_PAUSE, within(Duration::ZERO, HOUR))?,
         drain_timeout: required(settings, &DRAIN_TIMEOUT, within(Duration::ZERO, HOUR))?,
     })

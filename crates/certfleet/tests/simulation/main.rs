@@ -39,6 +39,16 @@ async fn three_nodes_place_one_order() {
     );
 }
 
+/// A node that has just started orders nothing until the balancer has had time to find it.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_ordered_in_the_pause_after_the_start() {
+    let world = World::new();
+    let node = world.node_with("a", &[("start_pause", "10s")]).await;
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert_eq!(world.issuer.orders(), 0);
+    world.until(|| node.serves(Generation::new(1))).await;
+}
+
 /// A certificate is renewed when it is due and not before, over a year of its life.
 #[tokio::test(start_paused = true)]
 async fn a_year_of_renewals_happens_when_due() {

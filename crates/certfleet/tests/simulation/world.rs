@@ -49,6 +49,11 @@ impl World {
     }
 
     pub(crate) async fn node(&self, name: &str) -> SimulatedNode {
+        self.node_with(name, &[]).await
+    }
+
+    /// A node with further settings.
+    pub(crate) async fn node_with(&self, name: &str, more: &[(&str, &str)]) -> SimulatedNode {
         let fleet = Fleet::builder()
             .node_id(name)
             .certificate(NAMES)
@@ -61,10 +66,11 @@ impl World {
             .setting("renew_check_interval", "1m")
             .backend(self.backend.clone())
             .issuer(self.issuer.clone())
-            .clock(self.clock.clone())
-            .build()
-            .unwrap();
-        let running = fleet.start().await.unwrap();
+            .clock(self.clock.clone());
+        let fleet = more
+            .iter()
+            .fold(fleet, |fleet, (name, value)| fleet.setting(name, *value));
+        let running = fleet.build().unwrap().start().await.unwrap();
         SimulatedNode {
             handle: running.handle(),
             running,

@@ -277,6 +277,7 @@ fn scale(fleet: &Fleet<'_>) -> Result<String> {
 
 /// A node killed and Redis killed in the middle of a renewal.
 fn kill(fleet: &Fleet<'_>) -> Result<String> {
+    fleet.scale(3)?;
     let serial = serial(fleet)?;
     let mut load = Load::start(&roots(fleet)?, RATE)?;
     sleep(Duration::from_secs(3));
@@ -305,6 +306,7 @@ fn kill(fleet: &Fleet<'_>) -> Result<String> {
 
 /// Each node replaced, one after the other.
 fn rolling_restart(fleet: &Fleet<'_>) -> Result<String> {
+    fleet.scale(3)?;
     let old = fleet.containers("node")?;
     let load = Load::start(&roots(fleet)?, RATE)?;
     sleep(Duration::from_secs(3));

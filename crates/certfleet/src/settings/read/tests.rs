@@ -45,6 +45,7 @@ fn defaults_stand_for_what_is_not_set() {
     assert_eq!(config.renew_check_interval, 60 * SECOND);
     assert_eq!(config.drain_timeout, 30 * SECOND);
     assert_eq!(config.drain_pause, Duration::ZERO);
+    assert_eq!(config.start_pause, Duration::ZERO);
     assert_eq!(config.proxy_protocol_from, Networks::default());
     assert_eq!(config.challenge_allow.to_string(), "0.0.0.0/0,::/0");
     assert_eq!(config.challenge_rate.get(), 5);
