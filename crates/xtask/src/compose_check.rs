@@ -12,6 +12,7 @@ mod load;
 mod stand_in;
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -24,6 +25,7 @@ use self::{engine::Engine, fleet::Fleet};
 #[expect(clippy::print_stdout, reason = "this is a command-line program")]
 pub(crate) fn run(only: Option<&str>) -> Result<()> {
     let root = root()?;
+    let _alone = alone()?;
     let mut engine = Engine::ensure()?;
     stand_in::ensure(&mut engine, &root)?;
     load::build()?;
@@ -47,6 +49,17 @@ pub(crate) fn run(only: Option<&str>) -> Result<()> {
     }
     fleet.keep_logs(&root)?;
     bail!("{} failed: {}", failed.len(), failed.join(", "))
+}
+
+/// Waits until no other compose-check runs on this machine; none begins while the file is open.
+fn alone() -> Result<File> {
+    let path = std::env::temp_dir().join("certfleet-compose-check.lock");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    if file.try_lock().is_err() {
+        eprintln!("xtask: another compose-check is running; waiting for its end");
+        file.lock()?;
+    }
+    Ok(file)
 }
 
 /// The repository's root folder.
