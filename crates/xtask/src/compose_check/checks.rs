@@ -270,7 +270,7 @@ fn scale(fleet: &Fleet<'_>) -> Result<String> {
         "{orders} orders before, {after} after"
     );
     Ok(format!(
-        "3 to 6 to 2 nodes: {figures}; new nodes healthy after {}, 0 orders",
+        "3 to 6 to 2 nodes: {figures}; new nodes healthy after {} (asked each 2 s), 0 orders",
         ready.join(", ")
     ))
 }
