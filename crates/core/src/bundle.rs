@@ -12,7 +12,7 @@ use rustls_pki_types::{
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
-    DomainName, NameSet, Timestamp,
+    Identifier, NameSet, Timestamp,
     leaf::{Leaf, LeafError},
 };
 
@@ -171,7 +171,7 @@ pub enum BundleError {
     Leaf(#[from] LeafError),
     /// Some wanted names are not in the leaf.
     #[error("the certificate does not cover {}", list(.0))]
-    NotCovered(Vec<DomainName>),
+    NotCovered(Vec<Identifier>),
     /// The leaf is past its end.
     #[error("the certificate expired at {not_after}")]
     Expired {
@@ -180,10 +180,10 @@ pub enum BundleError {
     },
 }
 
-fn list(names: &[DomainName]) -> String {
+fn list(names: &[Identifier]) -> String {
     names
         .iter()
-        .map(DomainName::as_str)
+        .map(Identifier::as_str)
         .collect::<Vec<_>>()
         .join(", ")
 }

@@ -1,13 +1,13 @@
-//! Who is speaking: the fleet's name and a node's.
+//! Names that configuration gives: the fleet's, a node's, an issuer's, a DNS provider's.
 //!
-//! Both end up in Redis keys, file paths and metric labels, so both are held to characters that
+//! They end up in Redis keys, file paths and metric labels, so all are held to characters that
 //! mean nothing special in any of them.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// A name that cannot be used for a fleet or a node.
+/// A name that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{value:?} {problem}; wanted: 1 to {max} of the characters {allowed}")]
 pub struct IdentityError {
@@ -81,6 +81,17 @@ identity! {
     /// The name of one node, unique within its fleet; a host name will do.
     NodeId, 128, "A-Z a-z 0-9 . _ -",
     |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
+
+identity! {
+    /// The name an issuer has in configuration.
+    IssuerName, 63, "a-z 0-9 -",
+    |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+}
+identity! {
+    /// The name an account at a DNS provider has in configuration.
+    ProviderName, 63, "a-z 0-9 -",
+    |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
 }
 
 #[cfg(test)]

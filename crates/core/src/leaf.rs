@@ -2,17 +2,19 @@
 //!
 //! These facts are read from the DER that was sealed, never from the plain fields beside it.
 
+use std::net::IpAddr;
+
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 use x509_parser::{extensions::GeneralName, parse_x509_certificate};
 
-use crate::{DomainName, NameSet, Timestamp};
+use crate::{DomainName, Identifier, NameSet, Timestamp};
 
 /// The facts of an end-entity certificate that certfleet acts on or shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
-    /// The DNS names of the subject alternative name extension that are well formed.
-    pub names: Vec<DomainName>,
+    /// The DNS names and addresses of the subject alternative name extension that are well formed.
+    pub names: Vec<Identifier>,
     /// The issuer's distinguished name, as RFC 4514 text.
     pub issuer: String,
     /// The serial number in lower-case hexadecimal, as `openssl x509 -serial` orders it.
@@ -43,7 +45,8 @@ impl Leaf {
             .unwrap_or_default()
             .iter()
             .filter_map(|name| match name {
-                GeneralName::DNSName(name) => name.parse().ok(),
+                GeneralName::DNSName(name) => name.parse::<DomainName>().ok().map(Into::into),
+                GeneralName::IPAddress(octets) => address(octets).map(Into::into),
                 _ => None,
             })
             .collect();
@@ -60,13 +63,20 @@ impl Leaf {
 
     /// The names of `wanted` that this certificate is not good for.
     #[must_use]
-    pub fn missing<'a>(&self, wanted: &'a NameSet) -> Vec<&'a DomainName> {
+    pub fn missing<'a>(&self, wanted: &'a NameSet) -> Vec<&'a Identifier> {
         wanted
             .iter()
             .filter(|name| {
                 !self.names.contains(name) && !self.names.iter().any(|n| n.covers(name.as_str()))
             })
             .collect()
+    }
+}
+
+fn address(octets: &[u8]) -> Option<IpAddr> {
+    match octets.len() {
+        4 => <[u8; 4]>::try_from(octets).ok().map(IpAddr::from),
+        _ => <[u8; 16]>::try_from(octets).ok().map(IpAddr::from),
     }
 }
 

@@ -18,26 +18,6 @@ impl DomainName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// For `*.example.com`, the part the wildcard stands over: `example.com`.
-    #[must_use]
-    pub fn wildcard_base(&self) -> Option<&str> {
-        self.0.strip_prefix("*.")
-    }
-
-    /// Whether a certificate for this name is good for `host`.
-    ///
-    /// A wildcard stands for exactly one label (RFC 6125 section 6.4.3).
-    #[must_use]
-    pub fn covers(&self, host: &str) -> bool {
-        let host = host.strip_suffix('.').unwrap_or(host);
-        match self.wildcard_base() {
-            None => self.0.eq_ignore_ascii_case(host),
-            Some(base) => host
-                .split_once('.')
-                .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(base)),
-        }
-    }
 }
 
 /// Why a text is no DNS name.
@@ -228,15 +208,5 @@ mod tests {
             let error = text.parse::<DomainName>().expect_err(text).to_string();
             assert!(error.contains(problem), "{text:?} gave: {error}");
         }
-    }
-
-    #[test]
-    fn a_wildcard_covers_exactly_one_label() {
-        let name: DomainName = "*.example.com".parse().unwrap();
-        assert!(name.covers("www.example.com"));
-        assert!(name.covers("WWW.EXAMPLE.COM."));
-        assert!(!name.covers("example.com"));
-        assert!(!name.covers("a.b.example.com"));
-        assert!(!name.covers(".example.com"));
     }
 }

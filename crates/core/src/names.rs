@@ -3,24 +3,28 @@
 //! A [`CertificateId`] depends on the set alone, never on the order names were written in, so
 //! every node derives the same one from its own configuration.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::name::{DomainName, DomainNameError};
+use crate::{identifier::Identifier, name::DomainNameError};
 
-/// A non-empty set of names, shortest first and then alphabetical.
+/// A non-empty set of names and addresses, shortest first and then alphabetical.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Vec<DomainName>", into = "Vec<DomainName>")]
-pub struct NameSet(Vec<DomainName>);
+#[serde(try_from = "Vec<Identifier>", into = "Vec<Identifier>")]
+pub struct NameSet(Vec<Identifier>);
 
 impl NameSet {
     /// Sorts the names and drops repeats.
     ///
     /// # Errors
     /// [`NamesError::Empty`] if there is no name at all.
-    pub fn new(names: impl IntoIterator<Item = DomainName>) -> Result<Self, NamesError> {
+    pub fn new(names: impl IntoIterator<Item = Identifier>) -> Result<Self, NamesError> {
         let mut names: Vec<_> = names.into_iter().collect();
         names.sort_by(|a, b| (a.as_str().len(), a.as_str()).cmp(&(b.as_str().len(), b.as_str())));
         names.dedup();
@@ -32,7 +36,7 @@ impl NameSet {
     }
 
     /// The names in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, DomainName> {
+    pub fn iter(&self) -> std::slice::Iter<'_, Identifier> {
         self.0.iter()
     }
 
@@ -45,7 +49,7 @@ impl NameSet {
 
     /// The shortest name, which also leads the identifier.
     #[must_use]
-    pub fn primary(&self) -> &DomainName {
+    pub fn primary(&self) -> &Identifier {
         &self.0[0]
     }
 
@@ -58,10 +62,7 @@ impl NameSet {
     /// The identifier of the certificate for these names.
     #[must_use]
     pub fn id(&self) -> CertificateId {
-        let lead = match self.primary().wildcard_base() {
-            Some(base) => format!("_.{base}"),
-            None => self.primary().to_string(),
-        };
+        let lead = lead(self.primary());
         if self.len() == 1 {
             return CertificateId(lead);
         }
@@ -80,9 +81,19 @@ impl NameSet {
     }
 }
 
+/// An identifier in characters that mean nothing in a key or a file name: `_.example.com` for a
+/// wildcard, `_6.2001-db8--1` for an IPv6 address.
+fn lead(identifier: &Identifier) -> String {
+    match (identifier.wildcard_base(), identifier.address()) {
+        (Some(base), _) => format!("_.{base}"),
+        (None, Some(IpAddr::V6(address))) => format!("_6.{address}").replace(':', "-"),
+        (None, _) => identifier.to_string(),
+    }
+}
+
 impl<'a> IntoIterator for &'a NameSet {
-    type Item = &'a DomainName;
-    type IntoIter = std::slice::Iter<'a, DomainName>;
+    type Item = &'a Identifier;
+    type IntoIter = std::slice::Iter<'a, Identifier>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
@@ -112,15 +123,15 @@ impl FromStr for NameSet {
     }
 }
 
-impl TryFrom<Vec<DomainName>> for NameSet {
+impl TryFrom<Vec<Identifier>> for NameSet {
     type Error = NamesError;
 
-    fn try_from(names: Vec<DomainName>) -> Result<Self, Self::Error> {
+    fn try_from(names: Vec<Identifier>) -> Result<Self, Self::Error> {
         Self::new(names)
     }
 }
 
-impl From<NameSet> for Vec<DomainName> {
+impl From<NameSet> for Vec<Identifier> {
     fn from(names: NameSet) -> Self {
         names.0
     }
@@ -132,15 +143,15 @@ pub enum NamesError {
     /// There is no name in it.
     #[error("a certificate needs at least one name")]
     Empty,
-    /// One of them is no DNS name.
+    /// One of them is neither a DNS name nor an address.
     #[error(transparent)]
     Name(#[from] DomainNameError),
 }
 
 /// What the fleet calls a certificate: its shortest name, and for several names a digest of the set.
 ///
-/// `example.com` for one name, `_.example.com` for a wildcard, `example.com+5f0e9c1d2ab3` for
-/// several. It is safe in a Redis key, a file name and a metric label.
+/// `example.com` for one name, `_.example.com` for a wildcard, `_6.2001-db8--1` for an IPv6
+/// address, `example.com+5f0e9c1d2ab3` for several. It is safe in a Redis key, a file name and a metric label.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CertificateId(String);
@@ -165,17 +176,27 @@ impl FromStr for CertificateId {
         let (lead, tag) = text
             .split_once('+')
             .map_or((text, None), |(lead, tag)| (lead, Some(tag)));
-        let name = lead.strip_prefix("_.").unwrap_or(lead);
-        let lead_is_name = name
-            .parse::<DomainName>()
-            .is_ok_and(|parsed| parsed.as_str() == name);
+        let lead_is_one = match lead.strip_prefix("_6.") {
+            Some(address) => address
+                .replace('-', ":")
+                .parse::<Ipv6Addr>()
+                .is_ok_and(|parsed| self::lead(&IpAddr::V6(parsed).into()) == lead),
+            None => {
+                let name = lead.strip_prefix("_.").unwrap_or(lead);
+                !name.starts_with('*')
+                    && !name.contains(':')
+                    && name
+                        .parse::<Identifier>()
+                        .is_ok_and(|parsed| parsed.as_str() == name)
+            }
+        };
         let tag_is_hex = tag.is_none_or(|tag| {
             tag.len() == 12
                 && tag
                     .bytes()
                     .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         });
-        if lead_is_name && !name.starts_with('*') && tag_is_hex {
+        if lead_is_one && tag_is_hex {
             Ok(Self(text.to_owned()))
         } else {
             Err(CertificateIdError(text.to_owned()))
@@ -229,6 +250,9 @@ mod tests {
             "*.example.com",
             "a.example+b.example",
             "*.a.example+a.example",
+            "192.0.2.7",
+            "2001:db8::1",
+            "2001:db8::1+a.example",
         ] {
             let id = names.parse::<NameSet>().unwrap().id();
             assert_eq!(id.as_str().parse(), Ok(id.clone()), "{id}");
@@ -244,6 +268,9 @@ mod tests {
             "example.com+12",
             "example.com+GGGGGGGGGGGG",
             "A.example",
+            "2001:db8::1",
+            "_6.2001-db8-0--1",
+            "_6.a.example",
         ] {
             assert!(bad.parse::<CertificateId>().is_err(), "{bad}");
         }

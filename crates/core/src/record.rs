@@ -35,6 +35,8 @@ pub struct Record {
     pub not_before: Timestamp,
     /// The end of its validity.
     pub not_after: Timestamp,
+    /// The issuer it was ordered from, by its name: `acme-v02.api.letsencrypt.org/directory`.
+    pub ca: String,
     /// The issuer's distinguished name.
     pub issuer: String,
     /// The serial number, hexadecimal.
@@ -60,6 +62,8 @@ pub struct Draft {
     pub issued_by: NodeId,
     /// When it is to be renewed.
     pub renew_at: Timestamp,
+    /// The issuer it was ordered from, by its name.
+    pub ca: String,
 }
 
 impl Record {
@@ -82,6 +86,7 @@ impl Record {
             renew_at: draft.renew_at,
             not_before: leaf.not_before,
             not_after: leaf.not_after,
+            ca: draft.ca,
             issuer: leaf.issuer,
             serial: leaf.serial,
             fingerprint: leaf.fingerprint,
@@ -117,6 +122,7 @@ impl Record {
                     .collect::<Vec<_>>()
                     .join(" "),
             ),
+            ("ca", self.ca.clone()),
             ("issuer", self.issuer.clone()),
             ("serial", self.serial.clone()),
             ("fingerprint", self.fingerprint.clone()),
@@ -143,6 +149,7 @@ impl Record {
                     text.split_ascii_whitespace().map(str::parse).collect();
                 NameSet::new(names.map_err(NamesError::from)?)
             })?,
+            ca: field(fields, "ca", str::parse)?,
             issuer: field(fields, "issuer", str::parse)?,
             serial: field(fields, "serial", str::parse)?,
             fingerprint: field(fields, "fingerprint", str::parse)?,
@@ -222,6 +229,7 @@ mod tests {
             fencing: FencingToken::new(9),
             issued_by: "node-1".parse().unwrap(),
             renew_at: now,
+            ca: "ca.example/directory".into(),
         };
         let fleet = "test".parse().unwrap();
         let ring = KeyRing::new(MasterKey::from_bytes(&[7; 32]), vec![]);

@@ -27,8 +27,8 @@ pub trait CertificateStore: Send + Sync {
 
     /// Makes `record` the newest generation, in one atomic step: checks that `lease` is alive and
     /// its owner's, that no later token or generation was committed; then writes the record,
-    /// raises the epoch, sets the schedule to the record's `renew_at`, forgets failed attempts,
-    /// and announces the record to the feed.
+    /// raises the epoch, sets the schedule to the record's `renew_at`, forgets failed attempts and
+    /// the suggestion, has the CA asked for a new one, and announces the record to the feed.
     ///
     /// A repeat of a commit that already happened (its reply was lost) succeeds and changes
     /// nothing, even after the lease is gone. It is known by the record being the very one that
@@ -38,6 +38,17 @@ pub trait CertificateStore: Send + Sync {
     /// In the order they are looked for: [`CommitError::Mismatched`] by [`Lease::covers`], then
     /// [`CommitError::LeaseLost`], [`CommitError::Fenced`], [`CommitError::Stale`].
     async fn commit(&self, lease: &Lease, record: &Record) -> Result<Stored, CommitError>;
+
+    /// Takes a certificate out of the fleet, in one atomic step: its record, its entry on the
+    /// schedule, its failed attempts, its suggestion, its place on the
+    /// [`WantedList`](crate::WantedList); raises the epoch, and announces it by
+    /// [`Signal::Removed`](crate::feed::Signal::Removed). Followers hear of it from
+    /// [`Changes::removed`](crate::feed::Changes::removed) for a week. What is not there is removed
+    /// without complaint. Requests to revoke it stay.
+    ///
+    /// # Errors
+    /// [`CommitError::LeaseLost`] if the lease on the certificate is not this owner's any more.
+    async fn remove(&self, lease: &Lease, id: &CertificateId) -> Result<(), CommitError>;
 }
 
 /// Why a commit changed nothing.

@@ -54,6 +54,22 @@ pub enum EventKind {
     AttemptFailed,
     /// A run of attempts failed: an operator must look.
     Alarm,
+    /// An order waits: for the budget, or because the CA asked to be left alone.
+    Waiting,
+    /// A certificate was added at run time.
+    Added,
+    /// A certificate was removed.
+    Removed,
+    /// A certificate was revoked.
+    Revoked,
+    /// The CA suggested another time to renew.
+    Suggested,
+    /// An account's contact or key was changed at the CA.
+    AccountChanged,
+    /// What a dead node had left behind was cleared away.
+    Cleared,
+    /// This node's clock and the CA's differ.
+    ClockSkew,
     /// A sealed value did not open.
     SealRefused,
     /// A certificate was put back into a store that had lost it.

@@ -28,6 +28,9 @@ pub struct Changes {
     /// The records that changed, oldest epoch first. One that cannot be read is an error in its
     /// place and does not hide the others.
     pub changed: Vec<Result<Stored, StoreError>>,
+    /// The certificates that were removed and have not come back, in order. After a complete answer
+    /// it is what was removed within the last week.
+    pub removed: Vec<CertificateId>,
 }
 
 /// What a subscription says.
@@ -39,6 +42,10 @@ pub enum Signal {
     Committed(Box<Stored>),
     /// A certificate was made due at once.
     Due(CertificateId),
+    /// A certificate was put on the list of those wanted.
+    Wanted(CertificateId),
+    /// A certificate was removed.
+    Removed(CertificateId),
     /// A message that cannot be read came in: catch up.
     Unreadable(StoreError),
     /// The connection is gone; the subscription goes on trying and says `Connected` in the end.

@@ -89,16 +89,42 @@ pub struct Holder {
     pub remaining: Duration,
 }
 
+/// What became of asking for a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// It was granted.
+    Granted(Lease),
+    /// Someone holds it.
+    Held,
+    /// As many leases on certificates are held as there may be.
+    Full,
+}
+
 /// Grants leases. Each lease ends by itself after its time to live.
 #[async_trait]
 pub trait Leases: Send + Sync {
+    /// Takes the lease, unless someone holds it or, for a certificate's, `most` leases on
+    /// certificates are held.
+    async fn acquire_within(
+        &self,
+        resource: &Resource,
+        node: &NodeId,
+        ttl: Duration,
+        most: u32,
+    ) -> Result<Grant, StoreError>;
+
     /// Takes the lease, or `None` if someone holds it.
     async fn acquire(
         &self,
         resource: &Resource,
         node: &NodeId,
         ttl: Duration,
-    ) -> Result<Option<Lease>, StoreError>;
+    ) -> Result<Option<Lease>, StoreError> {
+        match self.acquire_within(resource, node, ttl, u32::MAX).await? {
+            Grant::Granted(lease) => Ok(Some(lease)),
+            Grant::Held | Grant::Full => Ok(None),
+        }
+    }
 
     /// Gives it its whole time to live again; `false` if it is no longer this owner's.
     async fn extend(&self, lease: &Lease) -> Result<bool, StoreError>;
