@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{NameSet, Timestamp};
+use crate::{Identifier, NameSet, Timestamp};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -154,8 +154,8 @@ impl Limits {
     /// What an order for `names` takes.
     ///
     /// By Let's Encrypt's rules a renewal inside the suggested window takes nothing, and any other
-    /// renewal of the same identifiers only of the exact set. Every identifier must have a failed
-    /// validation left. A new certificate leaves a tenth of a bucket to renewals.
+    /// renewal of the same identifiers only of the exact set. A new certificate leaves a tenth of a
+    /// bucket to renewals.
     #[must_use]
     pub fn charges(&self, names: &NameSet, purpose: Purpose) -> Vec<Charge> {
         let mut charges = Vec::new();
@@ -184,6 +184,22 @@ impl Limits {
             }
         }
         charges
+    }
+
+    /// What a failed validation of each of these takes, and an order must find there before.
+    #[must_use]
+    pub fn validations<'a>(
+        &self,
+        identifiers: impl IntoIterator<Item = &'a Identifier>,
+    ) -> Vec<Charge> {
+        let charge = |identifier: &Identifier| Charge {
+            kind: LimitKind::FailedAuthorizations,
+            subject: identifier.to_string(),
+            reserve: 0,
+        };
+        let limited = self.failed_authorizations.is_some();
+        let identifiers = identifiers.into_iter().filter(|_| limited);
+        identifiers.map(charge).collect()
     }
 }
 
@@ -270,6 +286,8 @@ mod tests {
             ]
         );
         assert!(Limits::default().charges(&names, Purpose::New).is_empty());
+        assert_eq!(Limits::lets_encrypt().validations(&names).len(), 3);
+        assert!(Limits::default().validations(&names).is_empty());
     }
 
     #[test]
