@@ -25,8 +25,14 @@ pub trait ChallengeBoard: Send + Sync {
     /// The answer of a kind with this [`Answer::key`].
     async fn answer(&self, kind: ChallengeKind, key: &str) -> Result<Option<Answer>, StoreError>;
 
-    /// Takes an answer down.
-    async fn withdraw(&self, id: &CertificateId, answer: &Answer) -> Result<(), StoreError>;
+    /// Takes an answer down after `linger`, at once if that is zero. It is no longer among those
+    /// [`posted`](Self::posted) from now on.
+    async fn withdraw(
+        &self,
+        id: &CertificateId,
+        answer: &Answer,
+        linger: Duration,
+    ) -> Result<(), StoreError>;
 
     /// The answers that are up for a certificate, in order of kind and key.
     async fn posted(&self, id: &CertificateId) -> Result<Vec<Answer>, StoreError>;
