@@ -5,6 +5,7 @@
 //! secret (the Redis URL, the master keys) shows itself neither in `Debug` nor in `Display`.
 
 mod redis_url;
+mod wanted;
 
 use std::{
     collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc,
@@ -21,7 +22,11 @@ use certfleet_tls::Networks;
 use url::Url;
 use zeroize::Zeroizing;
 
-pub use self::redis_url::{RedisUrl, RedisUrlError};
+pub(crate) use self::wanted::Choices;
+pub use self::{
+    redis_url::{RedisUrl, RedisUrlError},
+    wanted::{MOST_NAMES, WantedError},
+};
 
 /// Everything a node of a fleet needs to know.
 #[derive(Clone, Debug)]
