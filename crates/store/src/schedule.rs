@@ -37,6 +37,17 @@ pub trait Schedule: Send + Sync {
         attempt: &Attempt,
     ) -> Result<(), CommitError>;
 
+    /// Forgets failed attempts and moves the entry to `at`; only for who holds the lease.
+    ///
+    /// # Errors
+    /// [`CommitError::LeaseLost`] if the lease is not this owner's any more.
+    async fn settle(
+        &self,
+        lease: &Lease,
+        id: &CertificateId,
+        at: Timestamp,
+    ) -> Result<(), CommitError>;
+
     /// What has failed since the last success.
     async fn attempt(&self, id: &CertificateId) -> Result<Option<Attempt>, StoreError>;
 }
