@@ -28,17 +28,21 @@ const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.pgp",
 ];
 
-const CURE: &str = "Pebble 2.6 or later is missing. Debian 13 and later have it: sudo apt-get \
-    install pebble. Elsewhere put these two on the path: go install \
-    github.com/letsencrypt/pebble/v2/cmd/pebble@v2.6.0 \
-    github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv@v2.6.0. It could not be fetched";
+const CURE: &str = "Debian 13 and later have it: sudo apt-get install pebble. Elsewhere put the \
+    two programs on the path: go install github.com/letsencrypt/pebble/v2/cmd/pebble@v2.6.0 \
+    github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv@v2.6.0";
 
 /// Fetches and unpacks Pebble unless one that is new enough is there.
 pub(crate) fn pebble() -> Result<()> {
     if complete().is_ok() {
         return Ok(());
     }
-    fetch().context(CURE)
+    fetch().map_err(|error| {
+        anyhow!(
+            "Pebble 2.6 or later is missing, and could not be fetched from Debian 13 (trixie): \
+             {error:#}. {CURE}"
+        )
+    })
 }
 
 fn complete() -> Result<Tool> {
