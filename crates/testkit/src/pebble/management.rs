@@ -181,8 +181,6 @@ fn address(bytes: &[u8]) -> Result<String> {
 mod tests {
     use rcgen::{CertificateParams, KeyPair};
 
-    use super::*;
-
     #[test]
     fn a_certificate_is_for_names_and_addresses() {
         let sets: [(&[&str], &str); 4] = [

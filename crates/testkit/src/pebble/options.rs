@@ -85,7 +85,7 @@ impl PebbleOptions {
             "certificate": dir.join("endpoint.pem"),
             "privateKey": dir.join("endpoint-key.pem"),
             "httpPort": self.http_port,
-            "tlsPort": self.tls_port.unwrap_or(addresses.nowhere.port()),
+            "tlsPort": self.tls_port.unwrap_or_else(|| addresses.nowhere.port()),
             "ocspResponderURL": "",
             "externalAccountBindingRequired": !self.external_account_keys.is_empty(),
             "externalAccountMACKeys": self.external_account_keys,
