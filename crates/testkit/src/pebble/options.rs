@@ -24,7 +24,8 @@ pub struct PebbleOptions {
     /// 2.6 reuses one in a hundred at 0 still: who wants none takes a new account.
     pub authz_reuse: u8,
     /// The MAC keys of external accounts, in base64url without padding, by their key ids. If there
-    /// is one, no account is made without.
+    /// is one, no account is made without. Pebble refuses a key shorter than the hash (32, 48, 64
+    /// bytes) when it is used.
     pub external_account_keys: BTreeMap<String, String>,
     /// What its answers about what is not done yet say of when to ask again.
     pub retry_after: RetryAfter,

@@ -61,7 +61,7 @@ impl Client {
     pub(crate) async fn issue(&self, names: &[&str]) -> String {
         let mut order = self.order(names).await;
         announce(&mut order).await;
-        settled(&mut order).await;
+        settled(&mut order).await.unwrap();
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate().unwrap();
         let request = CertificateParams::new(names).unwrap();
@@ -83,9 +83,9 @@ pub(crate) async fn announce(order: &mut Order) {
     }
 }
 
-/// Waits until the order is no longer pending.
-pub(crate) async fn settled(order: &mut Order) {
-    order.poll_ready(&RetryPolicy::new()).await.unwrap();
+/// Waits until every name of the order is validated; the CA's problem if one is not.
+pub(crate) async fn settled(order: &mut Order) -> Result<(), Error> {
+    order.poll_ready(&RetryPolicy::new()).await.map(drop)
 }
 
 struct Http(legacy::Client<HttpsConnector<HttpConnector>, BodyWrapper<Bytes>>);
