@@ -228,9 +228,14 @@ async fn start_ca(
 }
 
 async fn start_dns(dir: &Path, addresses: &Addresses) -> Result<Process> {
-    let mut command = Command::new(tools::find(PACKAGE, "pebble-challtestsrv")?);
+    let program = tools::find(PACKAGE, "pebble-challtestsrv")?;
+    let flags = Command::new(&program).arg("-h").output()?.stderr;
+    // Where it answers DNS is told by another flag in later versions.
+    let older = String::from_utf8_lossy(&flags).contains(" -dns01 ");
+    let listen = if older { "-dns01" } else { "-dnsserver" };
+    let mut command = Command::new(program);
     command
-        .args(["-dns01", &addresses.dns.to_string()])
+        .args([listen, &addresses.dns.to_string()])
         .args(["-management", &addresses.dns_management.to_string()])
         .args(["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""])
         .args(["-http01", "", "-https01", "", "-tlsalpn01", ""]);

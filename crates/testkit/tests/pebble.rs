@@ -7,11 +7,11 @@
 
 mod client;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use certfleet_testkit::{
-    pebble::{CertificateStatus, Endpoint, Pebble, PebbleOptions},
+    pebble::{CertificateStatus, Endpoint, Pebble, PebbleOptions, RetryAfter},
     process::free_address,
 };
 use instant_acme::{RevocationReason, RevocationRequest};
@@ -168,6 +168,23 @@ async fn a_challenge_that_is_not_answered_is_a_failed_validation() {
     let error = client::settled(&mut order).await.unwrap_err();
     assert!(error.to_string().contains("error:connection"), "{error}");
     assert_eq!((pebble.validations(), pebble.failed_validations()), (0, 1));
+}
+
+#[tokio::test]
+async fn it_says_when_to_ask_again_only_if_told_to() {
+    for order in [0, 1] {
+        let pebble = pebble(|options| {
+            options.retry_after = RetryAfter {
+                order: Duration::from_secs(order),
+                ..RetryAfter::default()
+            };
+        })
+        .await;
+        let client = Client::new(&pebble, None).await.unwrap();
+        client.issue(&["a.example"]).await;
+        let said = client.retry_after.load(Ordering::Relaxed);
+        assert_eq!(said > 0, order > 0, "{said} answers for {order} s");
+    }
 }
 
 #[tokio::test]

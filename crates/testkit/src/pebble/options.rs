@@ -33,7 +33,8 @@ pub struct PebbleOptions {
     pub chain_length: u8,
     /// How many roots there are beside the first, each with an alternate chain.
     pub alternate_roots: u8,
-    /// Names for which, with all below them, it issues nothing.
+    /// Names for which, with all below them, it issues nothing. 2.6 drops the connection of an order
+    /// for a name of fewer labels than one of these.
     pub blocklist: Vec<String>,
     /// It validates after a random number of whole seconds below this one. Else at once.
     pub va_sleep: Option<Duration>,

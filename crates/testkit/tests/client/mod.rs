@@ -1,10 +1,16 @@
 //! A plain ACME client: instant-acme over hyper, without certfleet's own.
 
-use std::pin::Pin;
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use certfleet_testkit::pebble::Pebble;
-use hyper::Request;
+use hyper::{Request, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
@@ -24,6 +30,8 @@ use rustls::{
 /// An account at a CA.
 pub(crate) struct Client {
     pub(crate) account: Account,
+    /// How many answers said when to ask again.
+    pub(crate) retry_after: Arc<AtomicUsize>,
 }
 
 impl Client {
@@ -38,10 +46,15 @@ impl Client {
             terms_of_service_agreed: true,
             only_return_existing: false,
         };
-        let (account, _) = Account::builder_with_http(Box::new(Http::new(pebble)))
+        let http = Http::new(pebble);
+        let retry_after = http.retry_after.clone();
+        let (account, _) = Account::builder_with_http(Box::new(http))
             .create(&account, pebble.directory_url(), external.as_ref())
             .await?;
-        Ok(Self { account })
+        Ok(Self {
+            account,
+            retry_after,
+        })
     }
 
     pub(crate) async fn order(&self, names: &[&str]) -> Order {
@@ -88,7 +101,10 @@ pub(crate) async fn settled(order: &mut Order) -> Result<(), Error> {
     order.poll_ready(&RetryPolicy::new()).await.map(drop)
 }
 
-struct Http(legacy::Client<HttpsConnector<HttpConnector>, BodyWrapper<Bytes>>);
+struct Http {
+    client: legacy::Client<HttpsConnector<HttpConnector>, BodyWrapper<Bytes>>,
+    retry_after: Arc<AtomicUsize>,
+}
 
 impl Http {
     fn new(pebble: &Pebble) -> Self {
@@ -105,7 +121,10 @@ impl Http {
             .https_only()
             .enable_http1()
             .build();
-        Self(legacy::Client::builder(TokioExecutor::new()).build(connector))
+        Self {
+            client: legacy::Client::builder(TokioExecutor::new()).build(connector),
+            retry_after: Arc::default(),
+        }
     }
 }
 
@@ -114,9 +133,12 @@ impl HttpClient for Http {
         &self,
         request: Request<BodyWrapper<Bytes>>,
     ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, Error>> + Send>> {
-        let response = self.0.request(request);
+        let response = self.client.request(request);
+        let retry_after = self.retry_after.clone();
         Box::pin(async move {
             let response = response.await.map_err(|error| Error::Other(error.into()))?;
+            let said = response.headers().contains_key(header::RETRY_AFTER);
+            retry_after.fetch_add(said.into(), Ordering::Relaxed);
             Ok(response.into())
         })
     }
