@@ -96,11 +96,15 @@ macro_rules! contract_tests {
                 enters_if_absent,
                 due_is_in_order_and_bounded,
                 postpones_under_the_lease_only,
+                settles_under_the_lease_only,
                 hasten_makes_due_and_forgets_failures;
             challenge:
                 is_answered_until_withdrawn,
                 is_replaced_by_a_second_post,
-                expires_by_itself;
+                expires_by_itself,
+                lists_what_is_up_for_a_certificate,
+                lingers_after_it_was_withdrawn,
+                is_withdrawn_by_whose_it_is;
             account:
                 is_kept_under_its_lease_only,
                 is_one_for_each_issuer;

@@ -6,7 +6,7 @@ use certfleet_core::{CertificateId, Timestamp, retry::Attempt};
 
 use super::{
     LONG,
-    sample::{expired, lease, names, node, resource, soon},
+    sample::{self, expired, lease, names, resource, soon},
 };
 use crate::{Backend, CommitError};
 
@@ -17,13 +17,7 @@ fn id(names: &str) -> CertificateId {
 }
 
 fn attempt(failures: u32) -> Attempt {
-    Attempt {
-        failures,
-        failed_at: NOON,
-        node: node("node-a"),
-        error: "no answer".to_owned(),
-        next: NOON.after(Duration::from_millis(1234)),
-    }
+    sample::attempt(failures, NOON)
 }
 
 /// What is entered already stays as it is.
@@ -79,6 +73,23 @@ pub async fn postpones_under_the_lease_only(backend: &dyn Backend) {
         assert_eq!(lost, resource("a.example"));
     }
     assert_eq!(backend.attempt(&id).await.unwrap(), Some(attempt(1)));
+}
+
+/// What has failed is forgotten by who holds the lease, and by nobody else.
+pub async fn settles_under_the_lease_only(backend: &dyn Backend) {
+    let id = id("a.example");
+    let held = lease(backend, "a.example").await;
+    backend.postpone(&held, &id, &attempt(1)).await.unwrap();
+    let elsewhere = lease(backend, "b.example").await;
+    let result = backend.settle(&elsewhere, &id, NOON).await;
+    assert!(
+        matches!(result, Err(CommitError::LeaseLost { .. })),
+        "{result:?}"
+    );
+    assert_eq!(backend.attempt(&id).await.unwrap(), Some(attempt(1)));
+    backend.settle(&held, &id, NOON).await.unwrap();
+    assert_eq!(backend.attempt(&id).await.unwrap(), None);
+    assert_eq!(backend.due_at(&id).await.unwrap(), Some(NOON));
 }
 
 /// What an operator asks for is due now, whatever has failed before.
