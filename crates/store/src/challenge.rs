@@ -25,7 +25,7 @@ pub trait ChallengeBoard: Send + Sync {
     /// The answer of a kind with this [`Answer::key`].
     async fn answer(&self, kind: ChallengeKind, key: &str) -> Result<Option<Answer>, StoreError>;
 
-    /// Takes an answer down.
+    /// Takes an answer down; one that another has replaced is not there any more, and that one stays.
     async fn withdraw(&self, id: &CertificateId, answer: &Answer) -> Result<(), StoreError>;
 
     /// The answers that are up for a certificate, in order of kind and key.

@@ -100,7 +100,9 @@ macro_rules! contract_tests {
             challenge:
                 is_answered_until_withdrawn,
                 is_replaced_by_a_second_post,
-                expires_by_itself;
+                expires_by_itself,
+                lists_what_is_up_for_a_certificate,
+                is_withdrawn_by_whose_it_is;
             account:
                 is_kept_under_its_lease_only,
                 is_one_for_each_issuer;

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use certfleet_core::{
-    Bundle, FleetName, Generation, KeyRing, Leaf, NameSet, NodeId, Record, Timestamp,
-    record::Draft, seal::MasterKey,
+    Answer, Bundle, ChallengeKind, FleetName, Generation, KeyRing, Leaf, NameSet, NodeId, Record,
+    Timestamp,
+    record::Draft,
+    retry::{Advice, Attempt},
+    seal::MasterKey,
 };
 
 use super::{BRIEF, LONG, eventually};
@@ -12,6 +15,9 @@ use crate::{Backend, Clock, Lease, Stored, SystemClock, lease::Resource};
 
 /// When every sample record is to be renewed: far from now on either side.
 pub const RENEW_AT: Timestamp = Timestamp::from_secs(4_000_000_000);
+
+/// The issuer that every sample record names.
+pub const CA: &str = "ca.example:14000/dir";
 
 /// The fleet the samples are sealed for.
 #[must_use]
@@ -49,6 +55,33 @@ pub fn soon() -> Timestamp {
     SystemClock.now().after(Duration::from_secs(5))
 }
 
+/// An attempt that has failed so often, the last time at `failed_at`; the next is a minute later.
+#[must_use]
+pub fn attempt(failures: u32, failed_at: Timestamp) -> Attempt {
+    Attempt {
+        failures,
+        failed_at,
+        node: node("node-a"),
+        issuer: "first".to_owned(),
+        kind: "rateLimited".to_owned(),
+        error: "the CA said \"no\"\nand no more".to_owned(),
+        advice: Advice::Wait,
+        failed_challenges: vec![ChallengeKind::Http01, ChallengeKind::Dns01],
+        next: failed_at.after(Duration::from_millis(61_234)),
+    }
+}
+
+/// An answer of the given kind, for a name and with a token.
+#[must_use]
+pub fn answer(kind: ChallengeKind, identifier: &str, token: &str) -> Answer {
+    Answer {
+        kind,
+        identifier: identifier.parse().expect("the name is well formed"),
+        token: token.to_owned(),
+        key_authorization: format!("{token}.thumbprint"),
+    }
+}
+
 /// A sealed record of a fresh self-signed certificate, made under `lease`.
 ///
 /// # Panics
@@ -64,6 +97,7 @@ pub fn record(names: &str, generation: u64, lease: &Lease) -> Record {
         fencing: lease.fencing,
         issued_by: node("node-a"),
         renew_at: RENEW_AT,
+        ca: CA.to_owned(),
     };
     Record::seal(draft, &bundle, leaf, &fleet(), &ring())
 }

@@ -6,7 +6,7 @@ use certfleet_core::{CertificateId, Timestamp, retry::Attempt};
 
 use super::{
     LONG,
-    sample::{expired, lease, names, node, resource, soon},
+    sample::{self, expired, lease, names, resource, soon},
 };
 use crate::{Backend, CommitError};
 
@@ -17,13 +17,7 @@ fn id(names: &str) -> CertificateId {
 }
 
 fn attempt(failures: u32) -> Attempt {
-    Attempt {
-        failures,
-        failed_at: NOON,
-        node: node("node-a"),
-        error: "no answer".to_owned(),
-        next: NOON.after(Duration::from_millis(1234)),
-    }
+    sample::attempt(failures, NOON)
 }
 
 /// What is entered already stays as it is.
