@@ -112,7 +112,7 @@ async fn a_name_that_cannot_be_reached_is_named_with_the_cas_reason() {
         .map(|failure| (failure.name.as_str(), failure.problem.kind.as_str()))
         .collect();
     assert_eq!(failed, [("bad.example", "connection")], "{text}");
-    assert!(text.contains("bad.example: "), "{text}");
+    assert!(text.contains("bad.example by http-01: "), "{text}");
     assert_eq!((world.board.presented(), world.board.len()), (2, 0));
     assert_eq!(world.pebble.issued(), 0);
 }
