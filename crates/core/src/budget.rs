@@ -69,6 +69,14 @@ pub enum LimitKind {
 }
 
 impl LimitKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::NewOrders,
+        Self::CertificatesPerDomain,
+        Self::DuplicateCertificates,
+        Self::FailedAuthorizations,
+    ];
+
     /// As it stands in keys and metric labels.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
