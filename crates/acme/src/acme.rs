@@ -4,10 +4,10 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use certfleet_core::Bundle;
-use instant_acme::{Account, NewAccount};
+use instant_acme::{Account, NewAccount, RevocationRequest};
 
 use crate::{
-    ConfigError, Credentials, Directory, IssueError, Issuer, Order,
+    ConfigError, Credentials, Directory, IssueError, Issuer, Order, Revocation,
     attempt::Attempt,
     retry::{Repeat, Tries},
     transport::Transport,
@@ -215,6 +215,27 @@ impl Issuer for AcmeIssuer {
         Attempt::new(&self.name, &self.account, &self.limits, order)
             .run()
             .await
+    }
+
+    async fn revoke(&self, revocation: Revocation<'_>) -> Result<(), IssueError> {
+        const OPERATION: &str = "revoke the certificate";
+        let request = RevocationRequest {
+            certificate: revocation.certificate,
+            reason: None,
+        };
+        let mut tries = Tries::new(Repeat::Safe);
+        loop {
+            match self.account.revoke(&request).await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    let error = IssueError::from_acme(&self.name, OPERATION, error);
+                    if error.kind() == "alreadyRevoked" {
+                        return Ok(());
+                    }
+                    tries.pause(error).await?;
+                }
+            }
+        }
     }
 }
 

@@ -11,8 +11,9 @@ use instant_acme::{Account, Error, Identifier, NewOrder, OrderStatus, RetryPolic
 use tokio::time::Instant;
 
 use crate::{
-    IssueError, Limits, Order, Step, certificate, clock,
-    http01::Http01,
+    IssueError, Limits, Order, Step,
+    answers::Answers,
+    certificate, clock,
     retry::{Repeat, Tries},
 };
 
@@ -52,18 +53,18 @@ impl<'a> Attempt<'a> {
     }
 
     pub(crate) async fn run(&self) -> Result<Bundle, IssueError> {
-        Http01::accept(self.ca, self.wanted.names)?;
-        let mut solver = Http01::new(self.wanted.answers);
-        let result = tokio::time::timeout_at(self.end, self.steps(&mut solver)).await;
-        solver.withdraw().await;
+        self.accept_names()?;
+        let mut answers = Answers::new(self.wanted.answers);
+        let result = tokio::time::timeout_at(self.end, self.steps(&mut answers)).await;
+        answers.withdraw().await;
         result.unwrap_or_else(|_| Err(self.timed_out(WHOLE, None)))
     }
 
-    async fn steps(&self, solver: &mut Http01<'_>) -> Result<Bundle, IssueError> {
+    async fn steps(&self, answers: &mut Answers<'_>) -> Result<Bundle, IssueError> {
         let mut order = self.create().await?;
-        self.authorize(&mut order, solver).await?;
+        self.authorize(&mut order, answers).await?;
 
-        let key = certificate::fresh_key()?;
+        let key = certificate::key(self.wanted.key).await?;
         let request = certificate::request(self.wanted.names, &key)?;
         self.finalize(&mut order, &request).await?;
         self.step(Step::Finalized);
@@ -87,7 +88,10 @@ impl<'a> Attempt<'a> {
             .wanted
             .names
             .iter()
-            .map(|name| Identifier::Dns(name.to_string()))
+            .map(|name| match name.address() {
+                Some(address) => Identifier::Ip(address),
+                None => Identifier::Dns(name.to_string()),
+            })
             .collect();
         let request = NewOrder::new(&names);
         let mut tries = Tries::new(Repeat::Doubles);

@@ -15,7 +15,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use certfleet_core::{Bundle, Leaf, NameSet, Timestamp};
+use certfleet_core::{Bundle, KeyType, Leaf, NameSet, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose,
@@ -24,7 +24,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use crate::{IssueError, Issuer, Order, Step, certificate, clock};
+use crate::{IssueError, Issuer, Order, Revocation, Step, certificate, clock};
 
 const NAME: &str = "built-in";
 const KEY_FILE: &str = "root-key.pem";
@@ -88,7 +88,7 @@ impl BuiltInCa {
     }
 
     fn create(now: Timestamp) -> Result<Self, BuiltInCaError> {
-        let key = certificate::fresh_key()?;
+        let key = certificate::fresh_key(KeyType::P256)?;
         let mut params = CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params
@@ -150,26 +150,31 @@ impl BuiltInCa {
         })
     }
 
-    fn issue_at(&self, names: &NameSet, now: Timestamp) -> Result<Bundle, IssueError> {
+    fn issue_at(
+        &self,
+        names: &NameSet,
+        key: &KeyPair,
+        validity: Duration,
+        now: Timestamp,
+    ) -> Result<Bundle, IssueError> {
         let mut params = certificate::params(names)?;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         params.not_before = date(now.before(BACKDATED));
-        params.not_after = date(now.after(self.validity).min(self.root_end));
+        params.not_after = date(now.after(validity).min(self.root_end));
 
         let issuer = rcgen::Issuer::from_ca_cert_der(&self.root, &*self.key)
             .map_err(|error| certificate::crypto("read the root certificate", &error))?;
-        let key = certificate::fresh_key()?;
         let leaf = params
-            .signed_by(&*key, &issuer)
+            .signed_by(key, &issuer)
             .map_err(|error| certificate::crypto("sign the certificate", &error))?;
         let unfit = |problem| IssueError::Certificate {
             ca: NAME.to_owned(),
             problem,
         };
-        let bundle = Bundle::new(vec![leaf.der().clone()], certificate::pkcs8(&key))
+        let bundle = Bundle::new(vec![leaf.der().clone()], certificate::pkcs8(key))
             .map_err(|error| unfit(error.to_string()))?;
         certificate::check(&bundle, names, now).map_err(unfit)?;
         Ok(bundle)
@@ -183,13 +188,25 @@ impl Issuer for BuiltInCa {
     }
 
     async fn issue(&self, order: Order<'_>) -> Result<Bundle, IssueError> {
-        let bundle = self.issue_at(order.names, clock::now())?;
+        let key = certificate::key(order.key).await?;
+        let validity = order.validity.unwrap_or(self.validity);
+        let bundle = self.issue_at(order.names, &key, validity, clock::now())?;
         if let Ok(leaf) = Leaf::parse(&bundle.chain()[0]) {
             order.progress.step(Step::Downloaded {
                 serial: leaf.serial,
             });
         }
         Ok(bundle)
+    }
+
+    /// Always [`IssueError::Unsupported`]: this CA has no list of revoked certificates that anyone
+    /// would look at. Its certificates are short-lived instead.
+    async fn revoke(&self, _: Revocation<'_>) -> Result<(), IssueError> {
+        Err(IssueError::Unsupported {
+            ca: NAME.to_owned(),
+            what: "revocation: its certificates end by themselves; where a key is lost, make a new \
+                   root and give it to the users",
+        })
     }
 }
 

@@ -2,22 +2,52 @@
 
 use std::{sync::Arc, time::Duration};
 
-use certfleet_core::{Bundle, Leaf, NameSet, Timestamp};
-use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256};
+use certfleet_core::{Bundle, KeyType, Leaf, NameSet, Timestamp};
+use rcgen::{
+    CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
+    PKCS_RSA_SHA256, RsaKeySize,
+};
 use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
 use rustls_pki_types::{CertificateSigningRequestDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
 
-use crate::IssueError;
+use crate::{IssueError, Key};
+
+const MAKE_KEY: &str = "make a key";
 
 /// How far in the future a new certificate may begin: as much as clocks may differ.
 const SKEW: Duration = Duration::from_secs(3600);
 
-/// A new P-256 key, wiped when dropped.
-pub(crate) fn fresh_key() -> Result<Zeroizing<KeyPair>, IssueError> {
-    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
-        .map(Zeroizing::new)
-        .map_err(|error| crypto("make a key", &error))
+/// The key to a new certificate, wiped when dropped.
+///
+/// An RSA key takes up to seconds to find, so it is looked for on a thread that may block.
+pub(crate) async fn key(wanted: Key<'_>) -> Result<Zeroizing<KeyPair>, IssueError> {
+    match wanted {
+        Key::Fresh(kind @ (KeyType::Rsa2048 | KeyType::Rsa4096)) => {
+            tokio::task::spawn_blocking(move || fresh_key(kind))
+                .await
+                .map_err(|error| IssueError::Crypto {
+                    operation: MAKE_KEY,
+                    problem: error.to_string(),
+                })?
+        }
+        Key::Fresh(kind) => fresh_key(kind),
+        Key::Given(key) => KeyPair::try_from(key)
+            .map(Zeroizing::new)
+            .map_err(|error| IssueError::Key(error.to_string())),
+    }
+}
+
+/// A new key.
+pub(crate) fn fresh_key(kind: KeyType) -> Result<Zeroizing<KeyPair>, IssueError> {
+    let key = match kind {
+        KeyType::P256 => KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256),
+        KeyType::P384 => KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384),
+        KeyType::Rsa2048 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048),
+        KeyType::Rsa4096 => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_4096),
+    };
+    key.map(Zeroizing::new)
+        .map_err(|error| crypto(MAKE_KEY, &error))
 }
 
 /// The key as bundles hold it.
@@ -93,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let key = fresh_key().unwrap();
+        let key = fresh_key(KeyType::P256).unwrap();
         let chain = signed("a.example", &key);
         let good = Bundle::new(chain.clone(), pkcs8(&key)).unwrap();
         let february = "2026-02-01T00:00:00Z";
@@ -103,7 +133,7 @@ mod tests {
         assert!(problem(&good, "a.example", "2026-05-01T00:00:00Z").contains("expired"));
         assert!(problem(&good, "a.example", "2025-12-31T22:00:00Z").contains("begins only at"));
 
-        let other = fresh_key().unwrap();
+        let other = fresh_key(KeyType::P256).unwrap();
         let foreign = Bundle::new(chain.clone(), pkcs8(&other)).unwrap();
         assert!(problem(&foreign, "a.example", february).contains("not for the key"));
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use certfleet_core::DomainName;
+use certfleet_core::{ChallengeKind, Identifier};
 
 use crate::{issuer::BoxError, problem::Problem, transport::Fault};
 
@@ -57,24 +57,26 @@ pub enum IssueError {
         /// Every name that failed, with the CA's words.
         failures: Vec<FailedName>,
     },
-    /// The way of validation in use cannot be had for this name.
-    #[error("{ca} cannot validate {name} by {wanted}; it offers {offered}")]
+    /// None of the ways of validation that are allowed can be had for this name.
+    #[error("{ca} cannot validate {name}: {}", NoWay { name, allowed, offered: offered.as_deref() })]
     NoChallenge {
         /// Which CA.
         ca: String,
         /// The name.
-        name: String,
-        /// The way of validation in use.
-        wanted: &'static str,
-        /// What there is instead.
-        offered: String,
+        name: Identifier,
+        /// The ways that configuration allows.
+        allowed: Vec<ChallengeKind>,
+        /// Those the CA offers; `None` if it was not asked, because none allowed fits the name.
+        offered: Option<Vec<ChallengeKind>>,
     },
-    /// The answer to a challenge could not be put where every node reads it; the CA was not told.
-    #[error("the challenge answer for {name} could not be presented: {source}")]
+    /// Answers to challenges could not be put where the CA can read them; it was not told.
+    #[error("the challenge answer for {} ({}) could not be presented: {source}", names.join(", "), listed(kinds))]
     NotPresented {
-        /// The name.
-        name: String,
-        /// The store's words.
+        /// The names.
+        names: Vec<String>,
+        /// Their ways of validation.
+        kinds: Vec<ChallengeKind>,
+        /// The words of the store or the DNS provider.
         source: BoxError,
     },
     /// There is no ACME CA at the configured URL.
@@ -111,6 +113,17 @@ pub enum IssueError {
         /// What is wrong with them.
         problem: String,
     },
+    /// The key that was given for the certificate is of no use.
+    #[error("the key given for the certificate cannot be used: {0}; let a new one be made")]
+    Key(String),
+    /// It cannot be had from this issuer.
+    #[error("{ca} has no {what}")]
+    Unsupported {
+        /// Which issuer.
+        ca: String,
+        /// What was wanted.
+        what: &'static str,
+    },
     /// The cryptographic library failed.
     #[error("cannot {operation}: {problem}")]
     Crypto {
@@ -133,7 +146,7 @@ impl IssueError {
 
     /// A metric label out of a bounded set: an ACME error type such as `rateLimited` if the CA gave
     /// one, else `refused`, or one of `connection`, `timeout`, `challenge`, `board`, `directory`,
-    /// `answer`, `certificate`, `credentials`, `crypto`.
+    /// `answer`, `certificate`, `credentials`, `key`, `unsupported`, `crypto`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -146,6 +159,8 @@ impl IssueError {
             Self::Answer { .. } => "answer",
             Self::Certificate { .. } => "certificate",
             Self::Credentials { .. } => "credentials",
+            Self::Key(_) => "key",
+            Self::Unsupported { .. } => "unsupported",
             Self::Crypto { .. } => "crypto",
         }
     }
@@ -192,6 +207,8 @@ impl IssueError {
 pub struct FailedName {
     /// The name.
     pub name: String,
+    /// The way that was tried, if the CA says so.
+    pub challenge: Option<ChallengeKind>,
     /// The CA's words.
     pub problem: Problem,
 }
@@ -200,11 +217,15 @@ struct List<'a>(&'a [FailedName]);
 
 impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, FailedName { name, problem }) in self.0.iter().enumerate() {
+        for (i, failed) in self.0.iter().enumerate() {
             if i > 0 {
                 f.write_str("; ")?;
             }
-            write!(f, "{name}: {problem}")?;
+            write!(f, "{}", failed.name)?;
+            if let Some(challenge) = failed.challenge {
+                write!(f, " by {challenge}")?;
+            }
+            write!(f, ": {}", failed.problem)?;
         }
         Ok(())
     }
@@ -254,12 +275,33 @@ pub enum ConfigError {
     NoRoots(String),
 }
 
-/// A wildcard cannot be validated by HTTP-01 (RFC 8555 section 7.1.3 leaves it to DNS-01).
-pub(crate) fn wildcard(ca: &str, name: &DomainName) -> IssueError {
-    IssueError::NoChallenge {
-        ca: ca.to_owned(),
-        name: name.to_string(),
-        wanted: "http-01",
-        offered: "wildcards by dns-01 only".into(),
+/// Why a name cannot be validated, and what to do.
+struct NoWay<'a> {
+    name: &'a Identifier,
+    allowed: &'a [ChallengeKind],
+    offered: Option<&'a [ChallengeKind]>,
+}
+
+impl fmt::Display for NoWay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "allowed: {}; ", listed(self.allowed))?;
+        let (source, ways) = match self.offered {
+            Some(offered) => ("offered by the CA", offered.to_vec()),
+            None => ("possible for it", ChallengeKind::ALL.to_vec()),
+        };
+        let ways: Vec<_> = ways.into_iter().filter(|w| w.fits(self.name)).collect();
+        write!(f, "{source}: {}", listed(&ways))?;
+        match ways.first() {
+            Some(way) => write!(f, "; add {way} to its challenges"),
+            None => f.write_str("; leave it out, or take another CA"),
+        }
     }
+}
+
+fn listed(kinds: &[ChallengeKind]) -> String {
+    if kinds.is_empty() {
+        return "none".into();
+    }
+    let names: Vec<_> = kinds.iter().map(|kind| kind.as_str()).collect();
+    names.join(", ")
 }

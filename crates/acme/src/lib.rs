@@ -14,19 +14,19 @@
 //! | [`builtin`] | [`BuiltInCa`]: a CA of one's own, for localhost and closed networks |
 //! | [`error`], [`problem`] | why no certificate came, in the CA's words |
 //!
-//! Private: `attempt` (one order from names to bundle), `http01` (how challenges are answered),
+//! Private: `attempt` (one order from names to bundle), `answers` (those to the CA's challenges),
 //! `certificate` (the fresh key, and the check of what came back), `transport` (HTTP within
 //! bounds), `retry_after`, `retry`, `clock`.
 
 pub mod account;
 pub mod acme;
+mod answers;
 mod attempt;
 pub mod builtin;
 mod certificate;
 mod clock;
 pub mod directory;
 pub mod error;
-mod http01;
 pub mod issuer;
 pub mod problem;
 pub mod progress;
@@ -38,7 +38,7 @@ pub use account::Credentials;
 pub use acme::{Acme, AcmeConfig, AcmeIssuer, Limits};
 pub use builtin::{BuiltInCa, BuiltInCaError};
 pub use directory::Directory;
-pub use error::{ConfigError, IssueError};
-pub use issuer::{BoxError, ChallengeAnswers, Issuer, Order};
+pub use error::{ConfigError, FailedName, IssueError};
+pub use issuer::{BoxError, ChallengeAnswers, Issuer, Key, Order, RenewalInfo, Revocation};
 pub use problem::Problem;
 pub use progress::{Progress, Step};

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use certfleet_core::ChallengeKind;
+
 /// Hears of each step of an order, in order.
 pub trait Progress: Send + Sync {
     /// Called when `step` is done. It must return at once.
@@ -23,10 +25,12 @@ pub enum Step {
         /// The name.
         name: String,
     },
-    /// The answer for this name can be read on every node.
+    /// The answer for this name was put where the CA will look.
     ChallengePresented {
         /// The name.
         name: String,
+        /// The way of validation.
+        kind: ChallengeKind,
         /// The token that the CA will ask for.
         token: String,
     },
@@ -55,8 +59,8 @@ impl fmt::Display for Step {
             Self::OrderCreated { url, names: 1 } => write!(f, "ordered 1 name: {url}"),
             Self::OrderCreated { url, names } => write!(f, "ordered {names} names: {url}"),
             Self::AuthorizationReused { name } => write!(f, "{name} is validated already"),
-            Self::ChallengePresented { name, token } => {
-                write!(f, "the answer for {name} is up (token {token})")
+            Self::ChallengePresented { name, kind, token } => {
+                write!(f, "the {kind} answer for {name} is up (token {token})")
             }
             Self::ChallengeReady { name } => write!(f, "the CA was told to validate {name}"),
             Self::Validated { name } => write!(f, "{name} is validated"),

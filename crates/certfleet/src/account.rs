@@ -18,17 +18,19 @@ use certfleet_store::{
 };
 use tokio::time::sleep;
 
+use crate::config::Config;
+
 /// How often to look whether a peer has made the account.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Keeps the fleet's account at one CA.
 #[derive(Clone)]
 pub(crate) struct Keeper {
-    pub(crate) fleet: FleetName,
-    pub(crate) node: NodeId,
-    pub(crate) keys: Arc<KeyRing>,
-    pub(crate) backend: Arc<dyn Backend>,
-    pub(crate) lease_ttl: Duration,
+    fleet: FleetName,
+    node: NodeId,
+    keys: Arc<KeyRing>,
+    backend: Arc<dyn Backend>,
+    lease_ttl: Duration,
 }
 
 /// Why there is no account to work with.
@@ -71,6 +73,17 @@ pub(crate) enum Done {
 }
 
 impl Keeper {
+    /// Keeps the accounts of the fleet that `config` is of.
+    pub(crate) fn new(config: &Config, backend: Arc<dyn Backend>) -> Self {
+        Self {
+            fleet: config.fleet.clone(),
+            node: config.node.clone(),
+            keys: Arc::clone(&config.keys),
+            backend,
+            lease_ttl: config.lease_ttl,
+        }
+    }
+
     /// The account's credentials, good to sign in with; the account is made, or brought up to the
     /// configuration, where that is needed.
     pub(crate) async fn open(&self, acme: &Acme) -> Result<(Credentials, Done), AccountError> {

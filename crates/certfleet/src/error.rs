@@ -17,6 +17,9 @@ pub enum FleetError {
     /// The issuer cannot be set up from its settings.
     #[error(transparent)]
     Issuer(#[from] ConfigError),
+    /// A DNS provider cannot be set up from its settings.
+    #[error(transparent)]
+    Dns(#[from] certfleet_dns::ConfigError),
     /// The built-in CA cannot be opened.
     #[error(transparent)]
     BuiltInCa(#[from] BuiltInCaError),
@@ -54,6 +57,6 @@ impl FleetError {
     /// Whether it is the configuration that must be changed.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Settings(_) | Self::Issuer(_) | Self::Redis(_))
+        matches!(self, Self::Settings(_) | Self::Issuer(_) | Self::Dns(_) | Self::Redis(_))
     }
 }

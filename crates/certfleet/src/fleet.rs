@@ -3,11 +3,11 @@
 //! [`Fleet::start`] opens what can fail (store, snapshot, issuer, HTTP port), installs what there
 //! is, and only then starts the tasks; from there on the node is [`Running`].
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use axum::Router;
-use certfleet_acme::{Acme, BuiltInCa, Issuer};
-use certfleet_core::{NameSet, policy::RenewalPolicy, retry::RetrySchedule};
+use certfleet_acme::Issuer;
+use certfleet_core::IssuerName;
 use certfleet_store::{
     Backend, Clock, StoreError, SystemClock, event::EventKind, snapshot::Snapshot,
 };
@@ -15,29 +15,33 @@ use certfleet_tls::{Limits, Listener};
 use tokio::time::timeout;
 
 use crate::{
-    account::{Accounts, Source},
-    backend,
+    account::Keeper,
+    assembly, backend, budget,
     builder::Builder,
-    challenge::{self, Admission, Answers},
-    config::{BackendConfig, Config, IssuerConfig},
+    challenge::{self, Admission, Answers, Responder},
+    config::{BackendConfig, Config},
     error::FleetError,
     follower::Follower,
     handle::Handle,
     health::Health,
     heartbeat::Heart,
     installer::Installer,
-    issuance::Issuance,
+    issuance::{Issuance, Rules},
+    issuers::Issuers,
     journal::Journal,
     metrics::Metrics,
     node::Node,
+    on_demand::{Hook, OnDemand},
     progress::Progress,
     redirect,
-    renewer::Renewer,
-    running::Running,
+    renewer::{Pace, Renewer},
+    running::{Hooks, Running},
     serve::{Port, listen, serve},
     settings::Settings,
     shutdown,
+    suggestions::Asker,
     tasks::Tasks,
+    wanted::WantedSet,
 };
 
 /// How often the follower compares with the store by itself.
@@ -55,7 +59,8 @@ pub struct Fleet {
 #[derive(Default)]
 pub(crate) struct Parts {
     pub(crate) backend: Option<Arc<dyn Backend>>,
-    pub(crate) issuer: Option<Arc<dyn Issuer>>,
+    /// In place of those that the configuration has by these names.
+    pub(crate) issuers: BTreeMap<IssuerName, Arc<dyn Issuer>>,
     pub(crate) clock: Option<Arc<dyn Clock>>,
 }
 
@@ -103,14 +108,12 @@ impl Fleet {
             Some(backend) => backend,
             None => backend::open(&config, Arc::clone(&clock)).await?,
         };
-        let source = match parts.issuer {
-            Some(issuer) => Source::Direct(issuer),
-            None => source(&config)?,
-        };
+        let issuers = assembly::issuers(&config, parts.issuers)?;
+        let dns = assembly::dns(&config)?;
         let http = listen(config.http_addr, "CERTFLEET_HTTP_ADDR").await?;
 
-        let wanted: Vec<_> = config.certificates.iter().map(NameSet::id).collect();
-        let default = wanted.first().cloned();
+        let wanted = WantedSet::new(&config.certificates, config.terms.clone());
+        let default = config.certificates.first().map(|wanted| wanted.names.id());
         let (publisher, resolver) = certfleet_tls::watch(default);
         let (journal, writer) = Journal::new(config.node.clone());
         let node = Arc::new(Node {
@@ -118,7 +121,7 @@ impl Fleet {
             id: config.node.clone(),
             keys: Arc::clone(&config.keys),
             backend: Arc::clone(&backend),
-            metrics: Metrics::new(&wanted),
+            metrics: Metrics::new(&wanted.ids()),
             journal,
             installer: Installer::new(
                 config.fleet.clone(),
@@ -127,15 +130,12 @@ impl Fleet {
                 publisher,
                 snapshot(&config).await?,
             ),
+            wanted,
             clock,
         });
         let progress = Arc::new(Progress::default());
-        let health = Arc::new(Health::new(
-            Arc::clone(&node),
-            Arc::clone(&progress),
-            wanted,
-        ));
-        let answers = Arc::new(Answers::new(Arc::clone(&backend)));
+        let health = Arc::new(Health::new(Arc::clone(&node), Arc::clone(&progress)));
+        let answers = Arc::new(Answers::new(Arc::clone(&backend), dns));
         let mut follower = Follower::new(Arc::clone(&node), Arc::clone(&progress));
         first_catch_up(&node, &mut follower).await?;
         node.note(
@@ -144,21 +144,47 @@ impl Fleet {
             format!("version {}", env!("CARGO_PKG_VERSION")),
         );
 
+        let keeper = Keeper::new(&config, Arc::clone(&backend));
+        let issuers = Arc::new(Issuers::new(Arc::clone(&node), keeper, issuers));
+        let (gate, on_demand) = match &config.on_demand {
+            Some(settings) => {
+                let gate = Arc::new(assembly::gate(&node, settings));
+                let on_demand = OnDemand::new(
+                    Arc::clone(&node),
+                    Arc::clone(&progress),
+                    Arc::clone(&gate),
+                    settings.wait,
+                );
+                (Some(gate), Some(on_demand))
+            }
+            None => (None, None),
+        };
         let issuance = Issuance::new(
             Arc::clone(&node),
-            Accounts::new(Arc::clone(&node), source, config.lease_ttl),
+            Arc::clone(&issuers),
             Arc::clone(&answers),
-            RenewalPolicy {
-                before_expiry: config.renew_before,
+            gate,
+            Rules {
+                retry: config.retry.clone(),
+                lease_ttl: config.lease_ttl,
+                per_fleet: config.orders_per_fleet.get(),
             },
-            RetrySchedule::default(),
-            config.lease_ttl,
         );
         let renewer = Renewer::new(
             Arc::clone(&node),
+            Arc::clone(&issuers),
             issuance,
             Arc::clone(&progress),
-            &config.certificates,
+            Pace {
+                pause: config.start_pause,
+                check: config.renew_check_interval,
+                at_once: config.orders_per_node.get() as usize,
+            },
+        );
+        let asker = Asker::new(
+            Arc::clone(&node),
+            Arc::clone(&issuers),
+            Arc::clone(&progress),
         );
         let heart = Heart::new(
             Arc::clone(&node),
@@ -170,24 +196,23 @@ impl Fleet {
             config.challenge_rate,
             config.challenge_burst,
         );
+        let hooks = Hooks {
+            challenges: Arc::new(Responder(Arc::clone(&answers))),
+            on_demand: on_demand.map(|on_demand| Arc::new(Hook(on_demand))),
+        };
         let challenge = challenge::router(answers, admission);
         let redirect = redirect::router(challenge.clone(), config.public_https_port);
-        let handle = Handle::new(node, health);
+        let handle = Handle::new(Arc::clone(&node), health);
         let http = Listener::plain(http, Limits::default(), handle.http())
             .with_proxy_protocol_from(config.proxy_protocol_from.clone());
 
         let mut tasks = Tasks::default();
         let (stop, abort) = (tasks.stop.clone(), tasks.abort.clone());
+        let check = config.renew_check_interval;
         tasks.spawn("follower", follower.run(FOLLOW_CHECK, stop.clone()));
-        tasks.spawn(
-            "renewer",
-            renewer.run(
-                config.start_pause,
-                config.renew_check_interval,
-                stop.clone(),
-                abort,
-            ),
-        );
+        tasks.spawn("renewer", renewer.run(stop.clone(), abort));
+        tasks.spawn("suggestions", asker.run(check, stop.clone()));
+        tasks.spawn("budget", budget::watch(node, issuers, stop.clone()));
         tasks.spawn("heart-beat", heart.run(stop.clone()));
         tasks.spawn("http", async move {
             if let Err(error) = serve(Port(http), redirect, stop, config.drain_timeout).await {
@@ -199,6 +224,7 @@ impl Fleet {
             handle,
             certfleet_tls::server_config(resolver),
             challenge,
+            hooks,
             tasks,
             config,
         ))
@@ -211,13 +237,6 @@ impl fmt::Debug for Fleet {
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
-}
-
-fn source(config: &Config) -> Result<Source, FleetError> {
-    Ok(match &config.issuer {
-        IssuerConfig::Acme(acme) => Source::Acme(Arc::new(Acme::new(acme.clone())?)),
-        IssuerConfig::BuiltIn { dir } => Source::Direct(Arc::new(BuiltInCa::open(dir)?)),
-    })
 }
 
 /// With Redis, a node keeps a copy of its own; a file store is its own copy.

@@ -6,9 +6,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use certfleet_core::Epoch;
+use certfleet_core::{CertificateId, Epoch};
 use certfleet_store::{
-    StoreError, Stored,
+    ChangeFeed, StoreError, Stored, WantedList,
     event::EventKind,
     feed::{Position, Signal, Subscription},
 };
@@ -53,6 +53,9 @@ impl Follower {
                 Ok(stored) => self.install(&stored, false).await,
                 Err(error) => self.refuse(&InstallError::Store(error)),
             }
+        }
+        for id in &changes.removed {
+            self.retract(id).await;
         }
         if changes.complete {
             self.progress.refilled();
@@ -103,6 +106,11 @@ impl Follower {
                 self.progress.due.notify_one();
             }
             Signal::Due(_) => self.progress.due.notify_one(),
+            Signal::Wanted(id) => self.learn(&id).await,
+            Signal::Removed(id) => {
+                self.retract(&id).await;
+                self.try_catch_up().await;
+            }
             Signal::Unreadable(error) => {
                 self.refuse(&InstallError::Store(error));
                 self.try_catch_up().await;
@@ -147,6 +155,7 @@ impl Follower {
                     node.metrics.propagation.observe(after.as_secs_f64());
                 }
                 let record = &stored.record;
+                node.metrics.settled(&record.id());
                 node.note(
                     EventKind::Installed,
                     record.id(),
@@ -161,6 +170,27 @@ impl Follower {
                 self.progress.changed.notify_one();
             }
             Err(error) => self.refuse(&error),
+        }
+    }
+
+    /// A certificate is wanted, or on other terms.
+    async fn learn(&self, id: &CertificateId) {
+        match self.node.backend.wanted_one(id).await {
+            Ok(Some(wanted)) => self.node.wanted.add(wanted),
+            // Removed meanwhile.
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "what is wanted cannot be read; the schedule tells"),
+        }
+        self.progress.due.notify_one();
+    }
+
+    async fn retract(&self, id: &CertificateId) {
+        let node = &self.node;
+        node.wanted.remove(id);
+        node.metrics.forget(id);
+        if node.installer.retract(id).await {
+            tracing::info!(%id, "served no longer: it was removed");
+            self.progress.changed.notify_one();
         }
     }
 

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use certfleet_store::event::EventKind;
 use certfleet_tls::Stats;
 
-use crate::{health::Health, node::Node, status::Status};
+use crate::{health::Health, node::Node, operator::Operator, status::Status};
 
 /// Reads a running node. Cloning it is cheap.
 #[derive(Clone)]
@@ -39,6 +39,18 @@ impl Handle {
         self.node
             .metrics
             .text(&self.status(), &self.https, &self.http, now)
+    }
+
+    /// Adds, removes, renews and revokes certificates of the fleet.
+    #[must_use]
+    pub fn operator(&self) -> Operator {
+        let node = &self.node;
+        Operator::new(
+            node.fleet.clone(),
+            node.id.clone(),
+            Arc::clone(&node.backend),
+            Arc::clone(&node.clock),
+        )
     }
 
     /// The counters of the HTTPS port.

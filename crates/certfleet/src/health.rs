@@ -1,6 +1,6 @@
 //! Health: what this node serves, and whether traffic should come to it.
 //!
-//! A node is ready when it serves a certificate and is not stopping. A store that is away does
+//! A node is ready when it serves a certificate, or is to serve none yet, and is not stopping. A store that is away does
 //! not make it unready: it goes on serving what it holds, and says so (P8).
 
 use std::sync::{
@@ -8,19 +8,19 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use certfleet_core::CertificateId;
-
 use crate::{
     node::Node,
     progress::Progress,
     status::{Certificate, Status},
 };
 
+/// How many missing certificates are told by name.
+const TOLD: usize = 10;
+
 /// Judges a node's health.
 pub(crate) struct Health {
     node: Arc<Node>,
     progress: Arc<Progress>,
-    wanted: Vec<CertificateId>,
     stopping: AtomicBool,
 }
 
@@ -29,12 +29,10 @@ impl Health {
     pub(crate) fn new(
         node: Arc<Node>,
         progress: Arc<Progress>,
-        wanted: Vec<CertificateId>,
-    ) -> Self {
+        ) -> Self {
         Self {
             node,
             progress,
-            wanted,
             stopping: AtomicBool::new(false),
         }
     }
@@ -71,17 +69,20 @@ impl Health {
         if !store_up {
             reasons.push("the store is away; what is served comes from memory".to_owned());
         }
-        for id in &self.wanted {
-            if certificates
-                .binary_search_by(|served| served.id.cmp(id))
-                .is_err()
-            {
-                reasons.push(format!("no certificate yet for {id}"));
-            }
+        let mut missing = self.node.wanted.ids();
+        missing.retain(|id| {
+            let found = certificates.binary_search_by(|served| served.id.cmp(id));
+            found.is_err()
+        });
+        for id in missing.iter().take(TOLD) {
+            reasons.push(format!("no certificate yet for {id}"));
+        }
+        if missing.len() > TOLD {
+            reasons.push(format!("nor for {} others", missing.len() - TOLD));
         }
         Status {
             node: self.node.id.clone(),
-            ready: !stopping && !certificates.is_empty(),
+            ready: !stopping && (!certificates.is_empty() || missing.is_empty()),
             reasons,
             store_up,
             epoch: self.progress.epoch(),

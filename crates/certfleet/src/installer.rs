@@ -13,6 +13,7 @@ use certfleet_core::{
 };
 use certfleet_store::{Clock, Stored, snapshot::Snapshot};
 use certfleet_tls::{Publisher, Rejected, Verified};
+use tokio::sync::watch;
 
 /// Puts records into service.
 pub(crate) struct Installer {
@@ -23,6 +24,8 @@ pub(crate) struct Installer {
     snapshot: Option<Snapshot>,
     /// The sealed records behind what is served: what a store that lost its data is refilled from.
     served: Mutex<HashMap<CertificateId, Arc<Stored>>>,
+    /// Rises with each change of what is served.
+    changes: watch::Sender<u64>,
 }
 
 impl Installer {
@@ -41,6 +44,7 @@ impl Installer {
             publisher,
             snapshot,
             served: Mutex::default(),
+            changes: watch::Sender::new(0),
         }
     }
 
@@ -113,7 +117,29 @@ impl Installer {
             return Ok(false);
         }
         served.insert(id, Arc::new(stored.clone()));
+        self.changes.send_modify(|changes| *changes += 1);
         Ok(true)
+    }
+
+    /// Serves `id` no longer, and keeps no copy; `false` if it was not served.
+    pub(crate) async fn retract(&self, id: &CertificateId) -> bool {
+        let retracted = {
+            let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+            served.remove(id);
+            self.publisher.retract(id)
+        };
+        if let Some(snapshot) = &self.snapshot
+            && let Err(error) = snapshot.remove(id).await
+        {
+            tracing::warn!(%error, "the local copy of a removed certificate is left behind");
+        }
+        self.changes.send_modify(|changes| *changes += 1);
+        retracted
+    }
+
+    /// Tells of each change of what is served.
+    pub(crate) fn installed(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// The sealed record behind what is served for `id`.

@@ -67,6 +67,11 @@ struct SignedIn {
 pub(crate) enum IssuerError {
     #[error("no issuer is called {0} in this node's configuration")]
     Unknown(IssuerName),
+    #[error(
+        "the certificate is of {0}, and no issuer in this node's configuration is; add it back to \
+         have the certificate revoked"
+    )]
+    Gone(String),
     #[error(transparent)]
     Account(#[from] AccountError),
     #[error(
@@ -74,6 +79,19 @@ pub(crate) enum IssuerError {
          until then this node orders nothing", Skew(*skew)
     )]
     Clock { issuer: String, skew: i64 },
+}
+
+impl IssuerError {
+    /// Whether it is this node that is not fit to order, so that a peer may do better.
+    pub(crate) fn is_this_nodes(&self) -> bool {
+        match self {
+            Self::Clock { .. } | Self::Unknown(_) => true,
+            Self::Account(AccountError::Open { .. }) => true,
+            Self::Account(AccountError::Store(error)) => error.is_unavailable(),
+            Self::Account(AccountError::Keep(_) | AccountError::Lost(_)) => true,
+            Self::Gone(_) | Self::Account(_) => false,
+        }
+    }
 }
 
 impl Entry {
@@ -132,7 +150,7 @@ impl Issuers {
             Source::Acme(acme) => acme,
         };
         let mut signed_in = entry.signed_in.lock().await;
-        let account = self.keeper.backend.account(acme.name()).await?;
+        let account = self.node.backend.account(acme.name()).await?;
         if let Some(known) = &*signed_in
             && known.account == account
             && account.is_some()
@@ -147,7 +165,7 @@ impl Issuers {
         }
         let issuer: Arc<dyn Issuer> = Arc::new(acme.sign_in(&credentials).await?);
         *signed_in = Some(SignedIn {
-            account: self.keeper.backend.account(acme.name()).await?,
+            account: self.node.backend.account(acme.name()).await?,
             issuer: Arc::clone(&issuer),
         });
         Ok(issuer)

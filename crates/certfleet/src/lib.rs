@@ -23,8 +23,10 @@
 //! the answers; `follower` hears of the commit on every node; `installer` verifies and publishes
 //! it; `heartbeat` tells the fleet what is served.
 
-mod account;
+pub mod account;
+mod assembly;
 pub mod backend;
+mod budget;
 mod builder;
 mod challenge;
 pub mod config;
@@ -36,9 +38,12 @@ mod health;
 mod heartbeat;
 mod installer;
 mod issuance;
+mod issuers;
 mod journal;
 mod metrics;
 mod node;
+mod on_demand;
+pub mod operator;
 mod progress;
 mod redirect;
 mod renewer;
@@ -47,13 +52,16 @@ mod serve;
 pub mod settings;
 pub mod shutdown;
 mod status;
+mod suggestions;
 mod tasks;
+mod wanted;
 
 pub use builder::Builder;
 pub use config::Config;
 pub use error::FleetError;
 pub use fleet::Fleet;
 pub use handle::Handle;
+pub use operator::Operator;
 pub use running::Running;
 pub use serve::{ClientAddr, HttpsListener, Port};
 pub use status::{Certificate, Status};

@@ -23,8 +23,13 @@ pub(crate) struct Metrics {
     lease_held: IntGauge,
     handshakes: IntCounterVec,
     http_connections: IntCounterVec,
-    /// `certificate_update_failures_total`, by certificate.
-    pub(crate) update_failures: IntCounterVec,
+    update_failures: IntCounterVec,
+    alarms: IntGaugeVec,
+    permissions: IntCounterVec,
+    /// Tokens left in the emptiest bucket, by issuer and limit.
+    pub(crate) budget_left: IntGaugeVec,
+    /// Seconds by which this clock is behind the issuer's.
+    pub(crate) clock_skew: IntGaugeVec,
     /// Orders by result: `issued`, or what kind of error.
     pub(crate) orders: IntCounterVec,
     /// Seconds from commit to live on this node.
@@ -92,6 +97,32 @@ impl Metrics {
                 "Failed attempts to renew on this node",
                 "certificate",
             ),
+            alarms: vec(
+                IntGaugeVec::new,
+                "certificate_update_alarm",
+                "1 while a run of attempts to renew has failed and this node made the last",
+                "certificate",
+            ),
+            permissions: vec(
+                IntCounterVec::new,
+                "certfleet_on_demand_permissions_total",
+                "Answers of the permission service to this node",
+                "answer",
+            ),
+            budget_left: IntGaugeVec::new(
+                Opts::new(
+                    "certfleet_budget_left",
+                    "Tokens left in the emptiest bucket of the issuer's rate limit",
+                ),
+                &["issuer", "limit"],
+            )
+            .expect("the name is valid"),
+            clock_skew: vec(
+                IntGaugeVec::new,
+                "certfleet_clock_skew_seconds",
+                "Seconds by which this node's clock is behind the issuer's",
+                "issuer",
+            ),
             orders: vec(
                 IntCounterVec::new,
                 "certfleet_orders_total",
@@ -132,9 +163,42 @@ impl Metrics {
                 .expect("each name is registered once");
         }
         for id in wanted {
-            metrics.update_failures.with_label_values(&[id.as_str()]);
+            metrics.want(id);
         }
         metrics
+    }
+
+    /// Begins to count for a certificate.
+    pub(crate) fn want(&self, id: &CertificateId) {
+        self.update_failures.with_label_values(&[id.as_str()]);
+    }
+
+    /// An attempt has failed on this node.
+    pub(crate) fn failed(&self, id: &CertificateId) {
+        self.update_failures.with_label_values(&[id.as_str()]).inc();
+    }
+
+    /// A run of attempts has failed, the last of them on this node.
+    pub(crate) fn alarm(&self, id: &CertificateId) {
+        self.alarms.with_label_values(&[id.as_str()]).set(1);
+    }
+
+    /// A certificate is as it should be again, whoever got it.
+    pub(crate) fn settled(&self, id: &CertificateId) {
+        // An error says that there is no alarm, which is fine.
+        let _ = self.alarms.remove_label_values(&[id.as_str()]);
+    }
+
+    /// A certificate is not served any more.
+    pub(crate) fn forget(&self, id: &CertificateId) {
+        self.settled(id);
+        let _ = self.update_failures.remove_label_values(&[id.as_str()]);
+    }
+
+    /// The permission service has answered.
+    pub(crate) fn permissions(&self, allowed: bool) {
+        let answer = if allowed { "allowed" } else { "denied" };
+        self.permissions.with_label_values(&[answer]).inc();
     }
 
     fn collectors(&self) -> Vec<Box<dyn Collector>> {
@@ -148,6 +212,10 @@ impl Metrics {
             Box::new(self.handshakes.clone()),
             Box::new(self.http_connections.clone()),
             Box::new(self.update_failures.clone()),
+            Box::new(self.alarms.clone()),
+            Box::new(self.permissions.clone()),
+            Box::new(self.budget_left.clone()),
+            Box::new(self.clock_skew.clone()),
             Box::new(self.orders.clone()),
             Box::new(self.propagation.clone()),
             Box::new(self.refused.clone()),

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use certfleet_core::{FleetName, KeyRing, NodeId};
 use certfleet_store::{Backend, Clock, event::EventKind};
 
-use crate::{installer::Installer, journal::Journal, metrics::Metrics};
+use crate::{
+    installer::Installer, journal::Journal, metrics::Metrics, wanted::WantedSet,
+};
 
 /// One node's identity and its ways to everything else.
 pub(crate) struct Node {
@@ -19,6 +21,8 @@ pub(crate) struct Node {
     pub(crate) keys: Arc<KeyRing>,
     /// What the fleet shares.
     pub(crate) backend: Arc<dyn Backend>,
+    /// The certificates it is to serve.
+    pub(crate) wanted: WantedSet,
     /// The time.
     pub(crate) clock: Arc<dyn Clock>,
     /// What Prometheus is told.

@@ -5,9 +5,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use certfleet_core::{CertificateId, FleetName, NodeId, RevocationReason, Timestamp, Wanted};
+use certfleet_core::{CertificateId, FleetName, NodeId, RevocationReason, Wanted};
 use certfleet_store::{
-    Backend, CommitError, StoreError,
+    Backend, Clock, CommitError, StoreError,
     event::{Event, EventKind},
     lease::Resource,
     revocation::Revocation,
@@ -28,6 +28,7 @@ pub struct Operator {
     /// Whose name stands in leases and events.
     node: NodeId,
     backend: Arc<dyn Backend>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Why an operator's wish was not carried out.
@@ -55,11 +56,17 @@ pub enum OperatorError {
 impl Operator {
     /// An operator of `fleet` who goes by the name of `node`.
     #[must_use]
-    pub fn new(fleet: FleetName, node: NodeId, backend: Arc<dyn Backend>) -> Self {
+    pub fn new(
+        fleet: FleetName,
+        node: NodeId,
+        backend: Arc<dyn Backend>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             fleet,
             node,
             backend,
+            clock,
         }
     }
 
@@ -67,10 +74,10 @@ impl Operator {
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn add(&self, wanted: &Wanted, at: Timestamp) -> Result<(), OperatorError> {
+    pub async fn add(&self, wanted: &Wanted) -> Result<(), OperatorError> {
         self.backend.want(wanted).await?;
         let names = wanted.names.to_string();
-        self.note(EventKind::Added, &wanted.names.id(), names, at)
+        self.note(EventKind::Added, &wanted.names.id(), names)
             .await;
         Ok(())
     }
@@ -80,7 +87,7 @@ impl Operator {
     ///
     /// # Errors
     /// [`OperatorError::NoCertificate`], [`OperatorError::Busy`], or if the store fails.
-    pub async fn remove(&self, id: &CertificateId, at: Timestamp) -> Result<(), OperatorError> {
+    pub async fn remove(&self, id: &CertificateId) -> Result<(), OperatorError> {
         let known = self.backend.load(id).await?.is_some()
             || self.backend.wanted_one(id).await?.is_some()
             || self.backend.due_at(id).await?.is_some();
@@ -105,7 +112,7 @@ impl Operator {
             tracing::warn!(%error, "the lease was not given back; it will expire");
         }
         removed?;
-        self.note(EventKind::Removed, id, String::new(), at).await;
+        self.note(EventKind::Removed, id, String::new()).await;
         Ok(())
     }
 
@@ -125,14 +132,13 @@ impl Operator {
         &self,
         id: &CertificateId,
         reason: RevocationReason,
-        at: Timestamp,
     ) -> Result<Revocation, OperatorError> {
         let stored = self.backend.load(id).await?;
         let stored = stored.ok_or_else(|| self.no_certificate(id))?;
         let revocation = Revocation {
             record: stored.record,
             reason,
-            asked_at: at,
+            asked_at: self.clock.now(),
         };
         self.backend.revoke(&revocation).await?;
         Ok(revocation)
@@ -146,9 +152,9 @@ impl Operator {
     }
 
     /// Events are for people: what is done is done, also where it cannot be written down.
-    async fn note(&self, kind: EventKind, id: &CertificateId, detail: String, at: Timestamp) {
+    async fn note(&self, kind: EventKind, id: &CertificateId, detail: String) {
         let event = Event {
-            at,
+            at: self.clock.now(),
             node: self.node.clone(),
             kind,
             subject: id.to_string(),

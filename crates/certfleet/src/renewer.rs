@@ -1,164 +1,238 @@
 //! The renewer: finds what is due in the fleet's schedule and works on it, a few at a time.
 //!
-//! Every node runs one; the lease decides which of them works. It looks on a timer and whenever
-//! it is woken, and while a peer holds the lease on something due it asks again often, so that a
-//! peer's death costs little more than the rest of its lease. With the store away it does nothing
-//! at all: no lease, no order.
+//! Every node runs one; the lease decides which of them works. It looks on a timer and whenever it
+//! is woken, and while a peer holds the lease on something due it asks again often, so that a peer's
+//! death costs little more than the rest of its lease. With the store away it does nothing at all:
+//! no lease, no order.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+mod queue;
 
-use certfleet_core::{CertificateId, NameSet};
-use certfleet_store::StoreError;
+use std::{sync::Arc, time::Duration};
+
+use certfleet_core::{CertificateId, policy};
+use certfleet_store::{CertificateStore, Schedule, StoreError, WantedList};
 use tokio::{
     task::{JoinError, JoinSet},
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use self::queue::Queue;
 use crate::{
     issuance::{Issuance, Outcome},
+    issuers::Issuers,
     node::Node,
     progress::Progress,
+    wanted::Goal,
 };
 
-/// How many certificates one node works on at a time.
-const AT_ONCE: usize = 8;
 /// How many due certificates are looked at in one go.
-const LOOK_AHEAD: usize = 256;
+const BATCH: usize = 64;
+/// How many unknown certificates among them are looked up on the list of those wanted.
+const STRANGERS: usize = 16;
 /// How often a lease that a peer holds is asked for.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Works on what is due.
 pub(crate) struct Renewer {
     node: Arc<Node>,
+    issuers: Arc<Issuers>,
     issuance: Arc<Issuance>,
     progress: Arc<Progress>,
-    wanted: HashMap<CertificateId, NameSet>,
+    pace: Pace,
 }
 
+/// How a renewer goes about its work.
+#[derive(Clone, Debug)]
+pub(crate) struct Pace {
+    /// How long it rests after the start.
+    pub(crate) pause: Duration,
+    /// How often it looks by itself.
+    pub(crate) check: Duration,
+    /// How many certificates it works on at a time.
+    pub(crate) at_once: usize,
+}
+
+type Working = JoinSet<(CertificateId, Outcome)>;
+
 impl Renewer {
-    /// A renewer for the `wanted` certificates.
+    /// A renewer of what `node` wants.
     pub(crate) fn new(
         node: Arc<Node>,
+        issuers: Arc<Issuers>,
         issuance: Issuance,
         progress: Arc<Progress>,
-        wanted: &[NameSet],
+        pace: Pace,
     ) -> Self {
-        let wanted = wanted
-            .iter()
-            .map(|names| (names.id(), names.clone()))
-            .collect();
         Self {
             node,
+            issuers,
             issuance: Arc::new(issuance),
             progress,
-            wanted,
+            pace,
         }
     }
 
-    /// After a `pause`, works until told to stop, then finishes what is in hand: an order dropped here would be a
+    /// Works until told to stop, then finishes what is in hand: an order dropped here would be a
     /// second order elsewhere. On `abort` that is dropped too, and its leases are given back.
-    pub(crate) async fn run(
-        self,
-        pause: Duration,
-        check: Duration,
-        stop: CancellationToken,
-        abort: CancellationToken,
-    ) {
+    pub(crate) async fn run(self, stop: CancellationToken, abort: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = sleep(pause) => {}
+            () = sleep(self.pace.pause) => {}
         }
-        let mut working = JoinSet::new();
-        let mut in_hand = HashSet::new();
-        let mut timer = interval(check);
+        let mut working = Working::new();
+        let mut queue = Queue::default();
+        let mut timer = interval(self.pace.check);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                _ = timer.tick() => {}
-                () = self.progress.due.notified() => {}
-                Some(done) = working.join_next() => match self.finished(done) {
-                    Some((id, Outcome::HeldByPeer)) => {
-                        in_hand.remove(&id);
-                        timer.reset_after(ASK_AGAIN.min(check));
-                        continue;
-                    }
-                    Some((id, _)) => {
-                        in_hand.remove(&id);
-                    }
-                    None => in_hand.clear(),
-                },
+                _ = timer.tick() => queue.forget_look(),
+                () = self.progress.due.notified() => queue.forget_look(),
+                Some(done) = working.join_next() => self.finished(done, &mut queue),
             }
-            let due = match self.due().await {
-                Ok(due) => due,
-                Err(error) => {
-                    tracing::debug!(%error, "cannot look what is due");
-                    continue;
-                }
-            };
-            for id in due {
-                if working.len() >= AT_ONCE {
-                    break;
-                }
-                let Some(names) = self.wanted.get(&id) else {
-                    continue;
-                };
-                if in_hand.insert(id.clone()) {
-                    self.start(&mut working, id, names.clone(), &abort);
-                }
+            self.begin(&mut working, &mut queue, &abort).await;
+            if let Some(end) = queue.next_rest_ends() {
+                let soon = end.saturating_duration_since(Instant::now());
+                timer.reset_after(soon.min(self.pace.check));
             }
         }
         while working.join_next().await.is_some() {}
     }
 
+    /// Begins as much as may be done at a time.
+    async fn begin(&self, working: &mut Working, queue: &mut Queue, abort: &CancellationToken) {
+        while working.len() < self.pace.at_once {
+            if queue.wants_look(Instant::now())
+                && let Err(error) = self.look(queue).await
+            {
+                tracing::debug!(%error, "cannot look what is due");
+                return;
+            }
+            let Some(id) = queue.take() else { return };
+            match self.node.wanted.get(&id) {
+                Some(goal) => self.start(working, id, goal, abort.clone()),
+                None => queue.put_back(&id, None),
+            }
+        }
+    }
+
     fn start(
         &self,
-        working: &mut JoinSet<(CertificateId, Outcome)>,
+        working: &mut Working,
         id: CertificateId,
-        names: NameSet,
-        abort: &CancellationToken,
+        goal: Goal,
+        abort: CancellationToken,
     ) {
-        let (issuance, abort) = (Arc::clone(&self.issuance), abort.clone());
+        let issuance = Arc::clone(&self.issuance);
         let span = tracing::info_span!("renewal", certificate = %id);
         let work = async move {
-            let outcome = issuance.attempt(&id, &names, &abort).await;
+            let outcome = issuance.attempt(&id, &goal, &abort).await;
             (id, outcome)
         };
         working.spawn(work.instrument(span));
     }
 
-    fn finished(
-        &self,
-        done: Result<(CertificateId, Outcome), JoinError>,
-    ) -> Option<(CertificateId, Outcome)> {
-        done.inspect_err(|error| {
-            tracing::error!(%error, "an attempt to renew has died; its lease will expire");
-            self.node.metrics.task_deaths.inc();
-        })
-        .ok()
-    }
-
-    /// What is due, once all that is wanted is on the schedule: at the first look, and after the
-    /// store has lost its data.
-    async fn due(&self) -> Result<Vec<CertificateId>, StoreError> {
-        let backend = &*self.node.backend;
-        if self.progress.take_refilled() {
-            for id in self.wanted.keys() {
-                let served = self.node.installer.served(id);
-                let at =
-                    served.map_or_else(|| self.node.clock.now(), |stored| stored.record.renew_at);
-                if let Err(error) = backend.enter(id, at).await {
-                    self.progress.refilled();
-                    return Err(error);
-                }
+    fn finished(&self, done: Result<(CertificateId, Outcome), JoinError>, queue: &mut Queue) {
+        let now = Instant::now();
+        match done {
+            Ok((id, outcome)) => {
+                let rest = match outcome {
+                    Outcome::HeldByPeer => Some(now + ASK_AGAIN),
+                    Outcome::Full => {
+                        queue.pause(now + ASK_AGAIN);
+                        None
+                    }
+                    Outcome::Dropped => Some(now + self.pace.check),
+                    _ => None,
+                };
+                queue.put_back(&id, rest);
+            }
+            Err(error) => {
+                tracing::error!(%error, "an attempt to renew has died; its lease will expire");
+                self.node.metrics.task_deaths.inc();
+                queue.forget_in_hand();
             }
         }
-        backend.due(self.node.clock.now(), LOOK_AHEAD).await
+    }
+
+    /// Looks what is due, once all that is wanted is on the schedule.
+    async fn look(&self, queue: &mut Queue) -> Result<(), StoreError> {
+        let node = &*self.node;
+        if self.progress.take_refilled()
+            && let Err(error) = self.enter_all().await
+        {
+            self.progress.refilled();
+            return Err(error);
+        }
+        let now = Instant::now();
+        let most = BATCH + queue.foreign(now);
+        let due = node.backend.due(node.clock.now(), most).await?;
+        let full = due.len() == most;
+        let mut strangers = 0;
+        let mut ready = Vec::with_capacity(due.len());
+        for id in due {
+            if queue.is_taken(&id, now) {
+                continue;
+            }
+            if node.wanted.get(&id).is_none() {
+                strangers += 1;
+                if strangers > STRANGERS {
+                    continue;
+                }
+                // The message that it was added may have been lost.
+                let Some(wanted) = node.backend.wanted_one(&id).await? else {
+                    queue.refuse(id, now + self.pace.check);
+                    continue;
+                };
+                node.wanted.add(wanted);
+            }
+            let serves = node.installer.served(&id).is_some();
+            ready.push((id, serves));
+        }
+        queue.fill(ready, full, now);
+        Ok(())
+    }
+
+    /// Puts all that is wanted on the schedule: at the first look, and after the store has lost its
+    /// data.
+    async fn enter_all(&self) -> Result<(), StoreError> {
+        let node = &*self.node;
+        for wanted in node.backend.wanted().await? {
+            match wanted {
+                Ok(wanted) => node.wanted.add(wanted),
+                Err(error) => tracing::warn!(%error, "a wanted certificate cannot be read"),
+            }
+        }
+        for served in node.installer.publisher().served() {
+            // A snapshot may hold what was removed while this node was down.
+            if node.wanted.get(&served.id).is_none()
+                && node.backend.load(&served.id).await?.is_none()
+            {
+                node.installer.retract(&served.id).await;
+            }
+        }
+        let now = node.clock.now();
+        for id in node.wanted.ids() {
+            let served = node.installer.served(&id);
+            let at = served.as_ref().map_or(now, |stored| stored.record.renew_at);
+            node.backend.enter(&id, at).await?;
+            if let Some(served) = served
+                && self.is_of_another_issuer(&id, &served.record.ca)
+            {
+                node.backend.advance(&id, policy::switch_at(&id, now)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a certificate of `ca` is of none of the issuers that its terms name now.
+    fn is_of_another_issuer(&self, id: &CertificateId, ca: &str) -> bool {
+        let Some(goal) = self.node.wanted.get(id) else {
+            return false;
+        };
+        let known = |name| self.issuers.entry(name).is_ok_and(|e| e.source.name() == ca);
+        !goal.terms.issuers.iter().any(known)
     }
 }

@@ -13,9 +13,11 @@ use rustls::ServerConfig;
 use tokio::time::sleep;
 
 use crate::{
+    challenge::Responder,
     config::Config,
     error::FleetError,
     handle::Handle,
+    on_demand::Hook,
     serve::{HttpsListener, Port, listen, serve},
     tasks::Tasks,
 };
@@ -25,8 +27,15 @@ pub struct Running {
     handle: Handle,
     tls: Arc<ServerConfig>,
     challenge: Router,
+    hooks: Hooks,
     tasks: Tasks,
     config: Config,
+}
+
+/// What the HTTPS port asks of the fleet within a handshake.
+pub(crate) struct Hooks {
+    pub(crate) challenges: Arc<Responder>,
+    pub(crate) on_demand: Option<Arc<Hook>>,
 }
 
 impl Running {
@@ -34,6 +43,7 @@ impl Running {
         handle: Handle,
         tls: Arc<ServerConfig>,
         challenge: Router,
+        hooks: Hooks,
         tasks: Tasks,
         config: Config,
     ) -> Self {
@@ -41,6 +51,7 @@ impl Running {
             handle,
             tls,
             challenge,
+            hooks,
             tasks,
             config,
         }
@@ -74,7 +85,13 @@ impl Running {
         let stats = self.handle.https();
         let listener = Listener::new(socket, self.server_config(), Limits::default(), stats);
         let proxies = self.config.proxy_protocol_from.clone();
-        Ok(Port(listener.with_proxy_protocol_from(proxies)))
+        let listener = listener
+            .with_proxy_protocol_from(proxies)
+            .with_challenges(Arc::clone(&self.hooks.challenges) as _);
+        Ok(Port(match (&self.hooks.on_demand, &self.config.on_demand) {
+            (Some(hook), Some(config)) => listener.with_on_demand(Arc::clone(hook) as _, config.wait),
+            _ => listener,
+        }))
     }
 
     /// Serves `router` over HTTPS until `shutdown` is ready, then stops in order.

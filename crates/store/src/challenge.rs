@@ -26,7 +26,8 @@ pub trait ChallengeBoard: Send + Sync {
     async fn answer(&self, kind: ChallengeKind, key: &str) -> Result<Option<Answer>, StoreError>;
 
     /// Takes an answer down after `linger`, at once if that is zero. It is no longer among those
-    /// [`posted`](Self::posted) from now on.
+    /// [`posted`](Self::posted) from now on. One that another has replaced is not there any more,
+    /// and that one stays.
     async fn withdraw(
         &self,
         id: &CertificateId,

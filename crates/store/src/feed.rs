@@ -28,8 +28,8 @@ pub struct Changes {
     /// The records that changed, oldest epoch first. One that cannot be read is an error in its
     /// place and does not hide the others.
     pub changed: Vec<Result<Stored, StoreError>>,
-    /// The certificates that were removed and have not come back, in order. After a complete answer
-    /// it is what was removed within the last week.
+    /// The certificates that were removed and have not come back, oldest epoch first. After a
+    /// complete answer it is what was removed within the last week.
     pub removed: Vec<CertificateId>,
 }
 

@@ -23,7 +23,7 @@ pub struct Revocation {
 #[async_trait]
 pub trait Revocations: Send + Sync {
     /// Asks for a revocation, makes the certificate due at once, and wakes the fleet. Asked for
-    /// again it is the same request.
+    /// again it is the same request, as it was asked for first.
     async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError>;
 
     /// What is to be revoked of a certificate, the oldest generation first.

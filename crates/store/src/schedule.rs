@@ -19,14 +19,16 @@ pub trait Schedule: Send + Sync {
     /// When the certificate is due, if it is entered.
     async fn due_at(&self, id: &CertificateId) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Moves its entry to `at`, if that is earlier and no failed attempt is written down.
+    /// Moves its entry, if there is one, to `at`, if that is earlier and no failed attempt is written
+    /// down.
     async fn advance(&self, id: &CertificateId, at: Timestamp) -> Result<(), StoreError>;
 
     /// Makes it due at once, forgets failed attempts, and wakes the fleet by
     /// [`Signal::Due`](crate::feed::Signal::Due): what an operator asks for with `renew`.
     async fn hasten(&self, id: &CertificateId) -> Result<(), StoreError>;
 
-    /// Writes down a failed or a waiting attempt and moves the entry to its `next`; only for who holds the lease.
+    /// Writes down a failed or a waiting attempt and moves the entry to its `next`; only for who
+    /// holds the lease.
     ///
     /// # Errors
     /// [`CommitError::LeaseLost`] if the lease is not this owner's any more.
@@ -35,6 +37,17 @@ pub trait Schedule: Send + Sync {
         lease: &Lease,
         id: &CertificateId,
         attempt: &Attempt,
+    ) -> Result<(), CommitError>;
+
+    /// Forgets failed attempts and moves the entry to `at`; only for who holds the lease.
+    ///
+    /// # Errors
+    /// [`CommitError::LeaseLost`] if the lease is not this owner's any more.
+    async fn settle(
+        &self,
+        lease: &Lease,
+        id: &CertificateId,
+        at: Timestamp,
     ) -> Result<(), CommitError>;
 
     /// What has failed since the last success.

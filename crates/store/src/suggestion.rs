@@ -29,8 +29,8 @@ pub trait Suggestions: Send + Sync {
 
     /// Keeps what was made of an answer, asks again at `again`, and moves the certificate's entry on
     /// the schedule to the drawn time; but only if the record that stands is of the suggestion's
-    /// generation, and the entry is left alone while a failed attempt is written down. `false` if
-    /// the generation is another.
+    /// generation. The entry is left alone if it is due already (someone may have hastened it), and
+    /// while a failed attempt is written down. `false` if the generation is another.
     async fn suggest(
         &self,
         id: &CertificateId,
@@ -38,7 +38,8 @@ pub trait Suggestions: Send + Sync {
         again: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Asks again at `again`; never, with `None`. What was suggested stays.
+    /// Asks again at `again`; never, with `None`. What was suggested stays. Nothing happens if there
+    /// is no record of the certificate.
     async fn ask_again(
         &self,
         id: &CertificateId,

@@ -315,14 +315,14 @@ impl LocalFleet {
     /// The first secret found, by name, with its file.
     pub fn search(&self, secrets: &Secrets) -> Result<(usize, u64)> {
         // Pebble's folder has the key of its own endpoint in it, so its logs alone are searched.
-        let ca = [self.pebble.log_path(), self.pebble.dns_log_path()];
-        secrets.search(&[
+        let mut paths = vec![
             self.dir.path(),
             self.haproxy.dir(),
             self.redis.dir(),
-            ca[0],
-            ca[1],
-        ])
+            self.pebble.log_path(),
+        ];
+        paths.extend(self.pebble.dns_log_path());
+        secrets.search(&paths)
     }
 
     /// The running node of this name, by its place in [`Self::nodes`].

@@ -19,4 +19,5 @@ pub mod pubsub;
 pub mod redis;
 pub mod scenario;
 pub mod secrets;
+pub mod tools;
 pub mod watch;

@@ -39,3 +39,12 @@ pub use publisher::{Publisher, Served, Stale, watch};
 pub use resolver::Resolver;
 pub use stats::{Failure, Stats};
 pub use verified::{Rejected, Verified};
+
+/// P
+#[async_trait::async_trait]
+pub trait ChallengeResponder: Send + Sync { /// P
+    async fn answer(&self, server_name: &str) -> Option<certfleet_core::Answer>; }
+/// P
+#[async_trait::async_trait]
+pub trait OnDemand: Send + Sync { /// P
+    async fn obtain(&self, server_name: &certfleet_core::DomainName) -> bool; }

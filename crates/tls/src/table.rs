@@ -15,7 +15,7 @@
 
 use std::{borrow::Cow, cmp::Reverse, sync::Arc};
 
-use certfleet_core::{CertificateId, DomainName, Generation, Leaf, NameSet, Timestamp};
+use certfleet_core::{CertificateId, Generation, Identifier, Leaf, NameSet, Timestamp};
 use rustls::sign::CertifiedKey;
 
 use crate::sharded::Sharded;
@@ -114,7 +114,7 @@ impl Table {
     }
 
     /// The index that holds `name`, and the key it has there.
-    fn index<'a>(&mut self, name: &'a DomainName) -> (&mut Sharded<Claims>, &'a str) {
+    fn index<'a>(&mut self, name: &'a Identifier) -> (&mut Sharded<Claims>, &'a str) {
         match name.wildcard_base() {
             Some(base) => (&mut self.wildcard, base),
             None => (&mut self.exact, name.as_str()),

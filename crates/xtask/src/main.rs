@@ -8,6 +8,9 @@ mod compose_check;
 mod deny;
 mod manifests;
 mod packages;
+#[path = "../../testkit/src/tools.rs"]
+#[expect(unreachable_pub, reason = "it is public in testkit")]
+mod tools;
 
 use std::{process::ExitCode, time::Instant};
 
@@ -16,7 +19,7 @@ use anyhow::{Result, bail};
 use crate::cargo::{cargo, program};
 
 const USAGE: &str = "\
-cargo xtask setup                  install the Debian packages that the tests run
+cargo xtask setup                  install the Debian packages that the tests run, unpack Pebble
 cargo xtask test [CARGO TEST ARGS] set up, build the program, run all tests
 cargo xtask manifests              validate deploy/kubernetes (needs kubectl and python3)
 cargo xtask lint                   rustfmt, clippy, rustdoc and cargo-deny, warnings denied

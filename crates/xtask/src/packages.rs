@@ -1,7 +1,11 @@
 //! The Debian packages whose programs the tests and the demo run.
 //!
 //! They are installed where the rights are there; where not, they are named and the task ends.
-//! A test is never passed over because a program is missing.
+//! Pebble alone is not installed but unpacked ([`unpack`]). A test is never passed over because a
+//! program is missing.
+
+mod sources;
+mod unpack;
 
 use std::{env, path::Path};
 
@@ -10,12 +14,10 @@ use anyhow::{Result, bail};
 use crate::cargo::program;
 
 /// A program, and the package that brings it (Debian 12 and later).
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("redis-server", "redis-server"),
     ("redis-cli", "redis-tools"),
     ("haproxy", "haproxy"),
-    ("pebble", "pebble"),
-    ("pebble-challtestsrv", "pebble"),
     ("openssl", "openssl"),
     ("nginx", "nginx"),
     (NGINX_STREAM, "libnginx-mod-stream"),
@@ -25,9 +27,10 @@ const PROGRAMS: [(&str, &str); 9] = [
 /// A module has no name on the path.
 const NGINX_STREAM: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
-/// Installs what the tests and the demo run.
+/// Installs or unpacks what the tests and the demo run.
 pub(crate) fn install() -> Result<()> {
-    ensure(&PROGRAMS)
+    ensure(&PROGRAMS)?;
+    unpack::pebble()
 }
 
 /// Installs what is missing of these programs, each with the package that brings it.

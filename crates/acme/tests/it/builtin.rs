@@ -6,20 +6,16 @@ use std::{
     time::Duration,
 };
 
-use certfleet_acme::{BuiltInCa, BuiltInCaError, Issuer, Order};
+use certfleet_acme::{BuiltInCa, BuiltInCaError, Issuer};
 use certfleet_core::{Bundle, Leaf};
 use certfleet_testkit::process::TestDir;
 
-use crate::world::{Board, Steps, names, verify};
+use crate::world::{Board, Steps, names, order, verify};
 
 async fn issue(ca: &BuiltInCa, names_text: &str) -> Bundle {
     let names = names(names_text);
-    let order = Order {
-        names: &names,
-        answers: &Board::default(),
-        progress: &Steps::default(),
-    };
-    ca.issue(order).await.unwrap()
+    let (board, steps) = (Board::default(), Steps::default());
+    ca.issue(order(&names, &board, &steps)).await.unwrap()
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use certfleet_acme::{
     Acme, AcmeConfig, BoxError, ChallengeAnswers, Credentials, IssueError, Issuer, Limits, Order,
     Step,
 };
-use certfleet_core::Leaf;
+use certfleet_core::{Answer, Leaf};
 
 use crate::world::{World, names, verify};
 
@@ -23,6 +23,7 @@ async fn one_certificate_for_three_names() {
     assert_eq!((world.pebble.orders(), world.pebble.issued()), (1, 1));
     assert_eq!(world.pebble.accounts(), 1);
     assert_eq!((world.board.presented(), world.board.len()), (3, 0));
+    assert_eq!(world.board.confirmed(), [3]);
 
     // Every answer is up before the CA hears of the first.
     let steps = world.steps.all();
@@ -111,7 +112,7 @@ async fn a_name_that_cannot_be_reached_is_named_with_the_cas_reason() {
         .map(|failure| (failure.name.as_str(), failure.problem.kind.as_str()))
         .collect();
     assert_eq!(failed, [("bad.example", "connection")], "{text}");
-    assert!(text.contains("bad.example: "), "{text}");
+    assert!(text.contains("bad.example by http-01: "), "{text}");
     assert_eq!((world.board.presented(), world.board.len()), (2, 0));
     assert_eq!(world.pebble.issued(), 0);
 }
@@ -121,13 +122,17 @@ struct Deaf<'a>(&'a World);
 
 #[async_trait]
 impl ChallengeAnswers for Deaf<'_> {
-    async fn present(&self, token: &str, key_authorization: &str) -> Result<(), BoxError> {
-        self.0.board.present(token, key_authorization).await?;
+    async fn present(&self, answer: &Answer) -> Result<(), BoxError> {
+        self.0.board.present(answer).await?;
         Err("the store is away".into())
     }
 
-    async fn withdraw(&self, token: &str) {
-        self.0.board.withdraw(token).await;
+    async fn confirm(&self, _: &[Answer]) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    async fn withdraw(&self, answer: &Answer) {
+        self.0.board.withdraw(answer).await;
     }
 }
 
@@ -241,9 +246,9 @@ async fn no_order_is_spent_on_a_wildcard() {
     let error = issuer.issue(world.order(&names)).await.unwrap_err();
     assert_eq!(error.kind(), "challenge");
     assert!(
-        error
-            .to_string()
-            .contains("cannot validate *.a.example by http-01"),
+        error.to_string().contains(
+            "cannot validate *.a.example: allowed: http-01; possible for it: dns-01; add dns-01"
+        ),
         "{error}"
     );
     assert_eq!(world.pebble.orders(), 0);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use certfleet_acme::{Acme, AcmeConfig, AcmeIssuer, IssueError, Issuer, Limits, Order};
+use certfleet_acme::{Acme, AcmeConfig, AcmeIssuer, IssueError, Issuer, Limits};
 
 use crate::{
     fake_ca::{FakeCa, Reply},
-    world::{Board, Steps, names},
+    world::{self, Board, Steps, names},
 };
 
 fn acme(ca: &FakeCa, limits: Limits) -> Acme {
@@ -27,11 +27,8 @@ async fn issuer(ca: &FakeCa) -> AcmeIssuer {
 async fn order(reply: impl Fn(usize) -> Reply + Send + Sync + 'static) -> (FakeCa, IssueError) {
     let ca = FakeCa::start(move |path, before| (path == "/order").then(|| reply(before))).await;
     let names = names("a.example+b.example");
-    let order = Order {
-        names: &names,
-        answers: &Board::default(),
-        progress: &Steps::default(),
-    };
+    let (board, steps) = (Board::default(), Steps::default());
+    let order = world::order(&names, &board, &steps);
     let error = issuer(&ca).await.issue(order).await.unwrap_err();
     (ca, error)
 }

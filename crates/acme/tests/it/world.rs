@@ -8,9 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use certfleet_acme::{
-    Acme, AcmeConfig, AcmeIssuer, BoxError, ChallengeAnswers, Limits, Order, Progress, Step,
+    Acme, AcmeConfig, AcmeIssuer, BoxError, ChallengeAnswers, Key, Limits, Order, Progress, Step,
 };
-use certfleet_core::{Bundle, NameSet};
+use certfleet_core::{Answer, Bundle, ChallengeKind, KeyType, NameSet};
 use certfleet_testkit::pebble::{Pebble, PebbleOptions};
 use rustls::{
     RootCertStore,
@@ -23,11 +23,12 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Answers by token, as all nodes of a fleet would share them.
+/// Answers by their kind and key, as all nodes of a fleet would share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Board {
-    answers: Arc<Mutex<HashMap<String, String>>>,
-    seen: Arc<Mutex<Vec<String>>>,
+    answers: Arc<Mutex<HashMap<(ChallengeKind, String), Answer>>>,
+    seen: Arc<Mutex<Vec<Answer>>>,
+    confirmed: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Board {
@@ -39,6 +40,16 @@ impl Board {
     /// How many answers were ever put up.
     pub(crate) fn presented(&self) -> usize {
         self.seen.lock().unwrap().len()
+    }
+
+    /// How many answers each confirmation was about.
+    pub(crate) fn confirmed(&self) -> Vec<usize> {
+        self.confirmed.lock().unwrap().clone()
+    }
+
+    fn find(&self, kind: ChallengeKind, key: &str) -> Option<Answer> {
+        let answers = self.answers.lock().unwrap();
+        answers.get(&(kind, key.to_owned())).cloned()
     }
 
     /// Serves the board on a free loopback port until the test ends.
@@ -62,9 +73,9 @@ impl Board {
         let path = first.split(' ').nth(1)?;
         let answer = path
             .strip_prefix("/.well-known/acme-challenge/")
-            .and_then(|token| self.answers.lock().unwrap().get(token).cloned());
+            .and_then(|token| self.find(ChallengeKind::Http01, token));
         let (status, body) = match answer {
-            Some(answer) => ("200 OK", answer),
+            Some(answer) => ("200 OK", answer.key_authorization),
             None => ("404 Not Found", "no such token".into()),
         };
         let length = body.len();
@@ -77,15 +88,21 @@ impl Board {
 
 #[async_trait]
 impl ChallengeAnswers for Board {
-    async fn present(&self, token: &str, key_authorization: &str) -> Result<(), BoxError> {
-        self.seen.lock().unwrap().push(token.into());
+    async fn present(&self, answer: &Answer) -> Result<(), BoxError> {
+        self.seen.lock().unwrap().push(answer.clone());
         let mut answers = self.answers.lock().unwrap();
-        answers.insert(token.into(), key_authorization.into());
+        answers.insert((answer.kind, answer.key()), answer.clone());
         Ok(())
     }
 
-    async fn withdraw(&self, token: &str) {
-        self.answers.lock().unwrap().remove(token);
+    async fn confirm(&self, answers: &[Answer]) -> Result<(), BoxError> {
+        self.confirmed.lock().unwrap().push(answers.len());
+        Ok(())
+    }
+
+    async fn withdraw(&self, answer: &Answer) {
+        let mut answers = self.answers.lock().unwrap();
+        answers.remove(&(answer.kind, answer.key()));
     }
 }
 
@@ -167,11 +184,27 @@ impl World {
     }
 
     pub(crate) fn order<'a>(&'a self, names: &'a NameSet) -> Order<'a> {
-        Order {
-            names,
-            answers: &self.board,
-            progress: &self.steps,
-        }
+        order(names, &self.board, &self.steps)
+    }
+}
+
+/// A plain order: a fresh P-256 key, HTTP-01, and no wishes.
+pub(crate) fn order<'a>(
+    names: &'a NameSet,
+    answers: &'a dyn ChallengeAnswers,
+    progress: &'a dyn Progress,
+) -> Order<'a> {
+    Order {
+        names,
+        key: Key::Fresh(KeyType::P256),
+        profile: None,
+        chain: None,
+        validity: None,
+        replaces: None,
+        challenges: &[ChallengeKind::Http01],
+        failed_challenges: &[],
+        answers,
+        progress,
     }
 }
 

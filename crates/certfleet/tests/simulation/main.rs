@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod ca;
+mod issuance;
 mod world;
 
 use std::time::Duration;
@@ -12,7 +14,10 @@ use certfleet_store::{
     AccountVault, CertificateStore, Leases, Schedule, event::EventKind, lease::Resource,
 };
 
-use crate::world::{Plan, World};
+use crate::{
+    ca::{Plan, Point},
+    world::World,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -70,7 +75,7 @@ async fn a_year_of_renewals_happens_when_due() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_finishes_what_a_dead_node_began() {
     let world = World::new();
-    world.issuer.plan(Plan::Hang);
+    world.issuer.plan(Plan::HangAt(Point::Ordered));
     let first = world.node("a").await;
     world.until(|| world.issuer.orders() == 1).await;
     let second = world.node("b").await;
@@ -140,7 +145,10 @@ async fn failures_are_spaced_and_raise_the_alarm_once_the_run_has_failed() {
     let world = World::new();
     let nodes = [world.node("a").await, world.node("b").await];
     world.until(|| nodes[1].serves(Generation::new(1))).await;
-    world.issuer.plan(Plan::Fail { retry_after: None });
+    world.issuer.plan(Plan::Fail {
+        kind: "serverInternal",
+        retry_after: None,
+    });
     world.backend.hasten(&world.id()).await.unwrap();
     world.until(|| world.issuer.orders() == 6).await;
     world.settle().await;
@@ -170,6 +178,7 @@ async fn failures_are_spaced_and_raise_the_alarm_once_the_run_has_failed() {
 async fn nobody_asks_before_retry_after_is_over() {
     let world = World::new();
     world.issuer.plan(Plan::Fail {
+        kind: "rateLimited",
         retry_after: Some(3 * 60 * MINUTE),
     });
     let _nodes = [
@@ -235,7 +244,7 @@ async fn a_tampered_record_changes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn stopping_gives_the_lease_back() {
     let world = World::new();
-    world.issuer.plan(Plan::Hang);
+    world.issuer.plan(Plan::HangAt(Point::Ordered));
     let node = world.node("a").await;
     world.until(|| world.issuer.orders() == 1).await;
     node.stop().await;

@@ -1,21 +1,15 @@
 //! A fleet's world in memory: the store, the CA, the time.
 
-use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use certfleet::{Fleet, Handle, Running, Status};
-use certfleet_acme::{IssueError, Issuer, Order, Problem};
-use certfleet_core::{Bundle, CertificateId, Generation, NameSet, Timestamp};
+use certfleet::{Builder, Fleet, Handle, Operator, Running, Status};
+use certfleet_core::{CertificateId, Generation, NameSet, Timestamp, Wanted};
 use certfleet_store::{
     Clock, EventLog, Lease, Leases, event::EventKind, lease::Resource, local::Memory,
 };
 use tokio::time::Instant;
+
+use crate::ca::Ca;
 
 /// How long leases last here.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(30);
@@ -26,7 +20,9 @@ pub(crate) struct World {
     /// The store.
     pub(crate) backend: Arc<Memory>,
     /// The CA.
-    pub(crate) issuer: Arc<FakeIssuer>,
+    pub(crate) issuer: Arc<Ca>,
+    /// Another one, which no node turns to unless it is told to.
+    pub(crate) second: Arc<Ca>,
     clock: Arc<VirtualClock>,
 }
 
@@ -36,14 +32,10 @@ impl World {
             base: "2026-01-01T00:00:00Z".parse().unwrap(),
             start: Instant::now(),
         });
-        let issuer = FakeIssuer {
-            clock: Arc::clone(&clock),
-            plan: Mutex::new(Plan::Issue),
-            orders: AtomicUsize::new(0),
-        };
         Self {
             backend: Arc::new(Memory::new(clock.clone())),
-            issuer: Arc::new(issuer),
+            issuer: Arc::new(Ca::new("simulated", clock.clone())),
+            second: Arc::new(Ca::new("second", clock.clone())),
             clock,
         }
     }
@@ -54,9 +46,19 @@ impl World {
 
     /// A node with further settings.
     pub(crate) async fn node_with(&self, name: &str, more: &[(&str, &str)]) -> SimulatedNode {
+        let named = Wanted::new(NAMES.parse().unwrap());
+        self.node_for(name, vec![named], more).await
+    }
+
+    /// A node that wants these certificates.
+    pub(crate) async fn node_for(
+        &self,
+        name: &str,
+        certificates: Vec<Wanted>,
+        more: &[(&str, &str)],
+    ) -> SimulatedNode {
         let fleet = Fleet::builder()
             .node_id(name)
-            .certificate(NAMES)
             .master_key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
             .acme_directory("built-in")
             .data_dir("/nonexistent")
@@ -66,10 +68,12 @@ impl World {
             .setting("renew_check_interval", "1m")
             .backend(self.backend.clone())
             .issuer(self.issuer.clone())
+            .issuer_named("second", self.second.clone())
             .clock(self.clock.clone());
         let fleet = more
             .iter()
             .fold(fleet, |fleet, (name, value)| fleet.setting(name, *value));
+        let fleet = certificates.into_iter().fold(fleet, Builder::wanted);
         let running = fleet.build().unwrap().start().await.unwrap();
         SimulatedNode {
             handle: running.handle(),
@@ -95,9 +99,9 @@ impl World {
             .unwrap()
     }
 
-    /// Lets time pass until `met`; a day of it at the most.
+    /// Lets time pass until `met`; two days of it at the most.
     pub(crate) async fn until(&self, met: impl Fn() -> bool) {
-        let limit = self.now().after(2 * 86_400 * Duration::from_secs(1));
+        let limit = self.now().after(Duration::from_secs(2 * 86_400));
         while !met() {
             assert!(self.now() < limit, "it did not happen");
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -147,6 +151,10 @@ impl SimulatedNode {
         self.status().certificates[0].not_after
     }
 
+    pub(crate) fn operator(&self) -> Operator {
+        self.handle.operator()
+    }
+
     pub(crate) async fn stop(self) {
         self.running.stop().await;
     }
@@ -162,75 +170,5 @@ struct VirtualClock {
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         self.base.after(self.start.elapsed())
-    }
-}
-
-/// What the CA does with orders.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Plan {
-    /// Issues after three seconds.
-    Issue,
-    /// Never answers the next order; the ones after that are issued.
-    Hang,
-    /// Refuses.
-    Fail { retry_after: Option<Duration> },
-}
-
-/// A CA that issues 90-day certificates signed by nobody.
-#[derive(Debug)]
-pub(crate) struct FakeIssuer {
-    clock: Arc<VirtualClock>,
-    plan: Mutex<Plan>,
-    orders: AtomicUsize,
-}
-
-impl FakeIssuer {
-    pub(crate) fn plan(&self, plan: Plan) {
-        *self.plan.lock().unwrap() = plan;
-    }
-
-    pub(crate) fn orders(&self) -> usize {
-        self.orders.load(Ordering::SeqCst)
-    }
-
-    fn bundle(&self, names: &NameSet) -> Bundle {
-        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-        let mut params = rcgen::CertificateParams::new(names).unwrap();
-        let start = std::time::UNIX_EPOCH + self.clock.now().since(Timestamp::UNIX_EPOCH);
-        params.not_before = start.into();
-        params.not_after = (start + Duration::from_secs(90 * 86_400)).into();
-        let key = rcgen::KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        Bundle::new(vec![certificate.der().clone()], key.serialize_der().into()).unwrap()
-    }
-}
-
-#[async_trait]
-impl Issuer for FakeIssuer {
-    fn name(&self) -> &str {
-        "simulated"
-    }
-
-    async fn issue(&self, order: Order<'_>) -> Result<Bundle, IssueError> {
-        self.orders.fetch_add(1, Ordering::SeqCst);
-        let plan = *self.plan.lock().unwrap();
-        match plan {
-            Plan::Issue => tokio::time::sleep(Duration::from_secs(3)).await,
-            Plan::Hang => {
-                self.plan(Plan::Issue);
-                std::future::pending::<()>().await;
-            }
-            Plan::Fail { retry_after } => {
-                return Err(IssueError::Refused {
-                    ca: "simulated".into(),
-                    operation: "create the order",
-                    status: Some(429),
-                    problem: Box::new(Problem::default()),
-                    retry_after,
-                    doubtful: false,
-                });
-            }
-        }
-        Ok(self.bundle(order.names))
     }
 }

@@ -1,10 +1,9 @@
 //! Commits: who may make a record stand, and what happens with it.
 
-use certfleet_core::{Epoch, Generation, retry::Attempt};
+use certfleet_core::{Epoch, Generation};
 
-use super::{
-    LONG,
-    sample::{RENEW_AT, commit, expired, fleet, lease, names, node, record, resource, ring, soon},
+use super::sample::{
+    RENEW_AT, attempt, commit, expired, fleet, lease, names, record, resource, ring, soon,
 };
 use crate::{Backend, CommitError, Lease};
 
@@ -139,7 +138,7 @@ pub async fn repeated_changes_nothing(backend: &dyn Backend) {
     assert!(backend.release(&first).await.unwrap());
     assert_eq!(again().await, stored, "after the lease");
     let second = lease(backend, "a.example").await;
-    let failed = attempt();
+    let failed = attempt(1, soon());
     backend
         .postpone(&second, &record.id(), &failed)
         .await
@@ -163,22 +162,15 @@ pub async fn raises_the_epoch_and_settles_the_schedule(backend: &dyn Backend) {
     let id = names("a.example").id();
     backend.hasten(&id).await.unwrap();
     let lease = lease(backend, "a.example").await;
-    backend.postpone(&lease, &id, &attempt()).await.unwrap();
+    backend
+        .postpone(&lease, &id, &attempt(1, soon()))
+        .await
+        .unwrap();
     let second = record("a.example", 2, &lease);
     let second = backend.commit(&lease, &second).await.unwrap();
     assert_eq!(second.epoch, first.epoch.next());
     assert_eq!(backend.due_at(&id).await.unwrap(), Some(RENEW_AT));
     assert_eq!(backend.attempt(&id).await.unwrap(), None);
-}
-
-fn attempt() -> Attempt {
-    Attempt {
-        failures: 1,
-        failed_at: soon(),
-        node: node("node-a"),
-        error: "the CA said \"no\"\nand no more".to_owned(),
-        next: soon().after(LONG),
-    }
 }
 
 /// Commits to different certificates are not in each other's way.

@@ -3,15 +3,22 @@
 use std::time::Duration;
 
 use certfleet_core::{
-    Bundle, FleetName, Generation, KeyRing, Leaf, NameSet, NodeId, Record, Timestamp,
-    record::Draft, seal::MasterKey,
+    Answer, Bundle, ChallengeKind, FleetName, Generation, KeyRing, Leaf, NameSet, NodeId, Record,
+    RevocationReason, Timestamp,
+    ari::{Suggestion, Window},
+    record::Draft,
+    retry::{Advice, Attempt},
+    seal::MasterKey,
 };
 
 use super::{BRIEF, LONG, eventually};
-use crate::{Backend, Clock, Lease, Stored, SystemClock, lease::Resource};
+use crate::{Backend, Clock, Lease, Stored, SystemClock, lease::Resource, revocation::Revocation};
 
 /// When every sample record is to be renewed: far from now on either side.
 pub const RENEW_AT: Timestamp = Timestamp::from_secs(4_000_000_000);
+
+/// The issuer that every sample record names.
+pub const CA: &str = "ca.example:14000/dir";
 
 /// The fleet the samples are sealed for.
 #[must_use]
@@ -49,6 +56,58 @@ pub fn soon() -> Timestamp {
     SystemClock.now().after(Duration::from_secs(5))
 }
 
+/// An attempt that has failed so often, the last time at `failed_at`; the next is a minute later.
+#[must_use]
+pub fn attempt(failures: u32, failed_at: Timestamp) -> Attempt {
+    Attempt {
+        failures,
+        failed_at,
+        node: node("node-a"),
+        issuer: "first".to_owned(),
+        kind: "rateLimited".to_owned(),
+        error: "the CA said \"no\"\nand no more".to_owned(),
+        advice: Advice::Wait,
+        failed_challenges: vec![ChallengeKind::Http01, ChallengeKind::Dns01],
+        next: failed_at.after(Duration::from_millis(61_234)),
+    }
+}
+
+/// An answer of the given kind, for a name and with a token.
+#[must_use]
+pub fn answer(kind: ChallengeKind, identifier: &str, token: &str) -> Answer {
+    Answer {
+        kind,
+        identifier: identifier.parse().expect("the name is well formed"),
+        token: token.to_owned(),
+        key_authorization: format!("{token}.thumbprint"),
+    }
+}
+
+/// A suggestion for the given generation, with this time drawn from the middle of its window.
+#[must_use]
+pub fn suggestion(generation: u64, selected: Timestamp) -> Suggestion {
+    Suggestion {
+        generation: Generation::new(generation),
+        window: Window {
+            start: selected.before(LONG),
+            end: selected.after(LONG),
+            explanation: None,
+        },
+        selected,
+        asked_at: Timestamp::from_millis(1_900_000_000_123),
+    }
+}
+
+/// A request to revoke a record because its key is compromised.
+#[must_use]
+pub fn revocation(stored: &Stored) -> Revocation {
+    Revocation {
+        record: stored.record.clone(),
+        reason: RevocationReason::KeyCompromise,
+        asked_at: Timestamp::from_millis(1_900_000_000_123),
+    }
+}
+
 /// A sealed record of a fresh self-signed certificate, made under `lease`.
 ///
 /// # Panics
@@ -64,6 +123,7 @@ pub fn record(names: &str, generation: u64, lease: &Lease) -> Record {
         fencing: lease.fencing,
         issued_by: node("node-a"),
         renew_at: RENEW_AT,
+        ca: CA.to_owned(),
     };
     Record::seal(draft, &bundle, leaf, &fleet(), &ring())
 }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use certfleet_core::{CertificateId, Timestamp, retry::Attempt};
+use certfleet_core::{
+    CertificateId, Timestamp,
+    retry::{Advice, Attempt},
+};
 
 use super::{
     LONG,
-    sample::{expired, lease, names, node, resource, soon},
+    sample::{self, expired, lease, names, resource, soon},
 };
 use crate::{Backend, CommitError};
 
@@ -17,13 +20,7 @@ fn id(names: &str) -> CertificateId {
 }
 
 fn attempt(failures: u32) -> Attempt {
-    Attempt {
-        failures,
-        failed_at: NOON,
-        node: node("node-a"),
-        error: "no answer".to_owned(),
-        next: NOON.after(Duration::from_millis(1234)),
-    }
+    sample::attempt(failures, NOON)
 }
 
 /// What is entered already stays as it is.
@@ -81,6 +78,23 @@ pub async fn postpones_under_the_lease_only(backend: &dyn Backend) {
     assert_eq!(backend.attempt(&id).await.unwrap(), Some(attempt(1)));
 }
 
+/// What has failed is forgotten by who holds the lease, and by nobody else.
+pub async fn settles_under_the_lease_only(backend: &dyn Backend) {
+    let id = id("a.example");
+    let held = lease(backend, "a.example").await;
+    backend.postpone(&held, &id, &attempt(1)).await.unwrap();
+    let elsewhere = lease(backend, "b.example").await;
+    let result = backend.settle(&elsewhere, &id, NOON).await;
+    assert!(
+        matches!(result, Err(CommitError::LeaseLost { .. })),
+        "{result:?}"
+    );
+    assert_eq!(backend.attempt(&id).await.unwrap(), Some(attempt(1)));
+    backend.settle(&held, &id, NOON).await.unwrap();
+    assert_eq!(backend.attempt(&id).await.unwrap(), None);
+    assert_eq!(backend.due_at(&id).await.unwrap(), Some(NOON));
+}
+
 /// What an operator asks for is due now, whatever has failed before.
 pub async fn hasten_makes_due_and_forgets_failures(backend: &dyn Backend) {
     let id = id("a.example");
@@ -90,4 +104,41 @@ pub async fn hasten_makes_due_and_forgets_failures(backend: &dyn Backend) {
     backend.hasten(&id).await.unwrap();
     assert_eq!(backend.attempt(&id).await.unwrap(), None);
     assert_eq!(backend.due(soon(), 10).await.unwrap(), [id]);
+}
+
+/// An entry is moved to an earlier time only, and not while a failure is written down.
+pub async fn advances_what_has_not_failed(backend: &dyn Backend) {
+    let (entered, failed) = (id("a.example"), id("b.example"));
+    let (earlier, later) = (NOON.before(LONG), NOON.after(LONG));
+    backend.advance(&entered, NOON).await.unwrap();
+    assert_eq!(backend.due_at(&entered).await.unwrap(), None);
+    backend.enter(&entered, NOON).await.unwrap();
+    let held = lease(backend, "b.example").await;
+    let attempt = attempt(1);
+    backend.postpone(&held, &failed, &attempt).await.unwrap();
+    for (at, expected) in [(later, NOON), (earlier, earlier), (NOON, earlier)] {
+        backend.advance(&entered, at).await.unwrap();
+        assert_eq!(backend.due_at(&entered).await.unwrap(), Some(expected));
+    }
+    backend.advance(&failed, earlier).await.unwrap();
+    let due_at = backend.due_at(&failed).await.unwrap();
+    assert_eq!(due_at, Some(attempt.next));
+}
+
+/// Whatever was tried and with what result comes back, a foreseen wait that is no failure too.
+pub async fn an_attempt_comes_back_as_it_was(backend: &dyn Backend) {
+    let id = id("a.example");
+    let held = lease(backend, "a.example").await;
+    let mut waiting = attempt(0);
+    waiting.issuer = String::new();
+    waiting.kind = String::new();
+    waiting.failed_challenges = vec![];
+    for mut attempt in [waiting, attempt(7)] {
+        for advice in Advice::ALL {
+            attempt.advice = advice;
+            backend.postpone(&held, &id, &attempt).await.unwrap();
+            let back = backend.attempt(&id).await.unwrap();
+            assert_eq!(back.as_ref(), Some(&attempt));
+        }
+    }
 }

@@ -73,12 +73,13 @@ impl Leases for Script {
         }
     }
 
-    async fn acquire(
+    async fn acquire_within(
         &self,
         _: &Resource,
         _: &NodeId,
         _: Duration,
-    ) -> Result<Option<Lease>, StoreError> {
+        _: u32,
+    ) -> Result<Grant, StoreError> {
         unreachable!("hold does not acquire")
     }
 

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! lock                    held while the process lives
-//! state.json              the counters, the schedule, the failed attempts
+//! state.json              the counters, the schedule, what was asked for, the budget
 //! certificates/ID.json    one record each, see `shelf`
 //! accounts/ISSUER.json    one sealed account each
 //! ```
 //!
 //! What a restart must find again is on disk before an operation succeeds. Leases, challenge
-//! answers, heart-beats and events are in memory only: they are between tasks of one process.
+//! answers, permissions, heart-beats and events are in memory only: they are between tasks of one
+//! process. Entries on the schedule and claimed questions are written with the next change: who
+//! wants a certificate enters it again at each start, and a claim ends with the process.
 //!
 //! A durable operation is one blocking task that holds the disk from beginning to end. Once begun
 //! it ends, even if whoever asked for it is dropped, so memory and disk do not part. The
@@ -23,24 +25,24 @@ use std::{
 };
 
 use async_trait::async_trait;
-use certfleet_core::{CertificateId, NodeId, Record, Timestamp, retry::Attempt, seal::Sealed};
-use serde::{Deserialize, Serialize};
+use certfleet_core::{CertificateId, NodeId, Record, Timestamp};
 use tokio::task::spawn_blocking;
 
 use super::{
     Memory,
+    agenda::Agenda,
     files::{Folder, FolderLock},
-    ledger::{Agenda, Ledger, Unreadable, Verdict},
+    ledger::{Ledger, Unreadable, Verdict},
     shelf::Shelf,
     state::State,
-    subscription::Message,
 };
 use crate::{
-    AccountVault, CertificateStore, Clock, CommitError, Lease, Leases, Schedule, StoreError,
-    Stored,
-    lease::{Holder, Resource},
+    CertificateStore, Clock, CommitError, Lease, Leases, StoreError, Stored,
+    lease::{Grant, Holder, Resource},
 };
 
+mod account;
+mod lasting;
 mod volatile;
 
 const STATE: &str = "state.json";
@@ -65,13 +67,6 @@ struct Disk {
     certificates: Shelf,
     accounts: Folder,
     _lock: FolderLock,
-}
-
-/// An account as it is written.
-#[derive(Serialize, Deserialize)]
-struct Account {
-    issuer: String,
-    sealed: Sealed,
 }
 
 impl FileStore {
@@ -132,17 +127,19 @@ impl FileStore {
 
     /// Changes the agenda, in memory and then on disk. If the disk fails the change stands in
     /// memory all the same, and reaches the disk with the next one.
-    async fn amend<E>(
+    async fn amend<T, E>(
         &self,
         operation: &'static str,
-        change: impl FnOnce(&mut State, Timestamp) -> Result<(), E> + Send + 'static,
-    ) -> Result<(), E>
+        change: impl FnOnce(&mut State, Timestamp) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
     where
+        T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         self.durably(operation, move |memory, disk| {
-            change(&mut *memory.state(operation)?, memory.now())?;
-            Ok(disk.save_of(memory)?)
+            let made = change(&mut *memory.state(operation)?, memory.now())?;
+            disk.save_of(memory)?;
+            Ok(made)
         })
         .await
     }
@@ -212,28 +209,47 @@ impl CertificateStore for FileStore {
         })
         .await
     }
+
+    /// The certificate's file goes first: what is cut off after that has not succeeded, and is
+    /// wanted again at the next opening if it was wanted.
+    async fn remove(&self, lease: &Lease, id: &CertificateId) -> Result<(), CommitError> {
+        let (lease, id) = (lease.clone(), id.clone());
+        self.durably("remove", move |memory, disk| {
+            let resource = Resource::Certificate(id.clone());
+            memory
+                .state("remove")?
+                .check_live(&lease, resource, memory.now())?;
+            disk.certificates.remove(&id)?;
+            memory.take_out(&mut *memory.state("remove")?, &id);
+            Ok(disk.save_of(memory)?)
+        })
+        .await
+    }
 }
 
 #[async_trait]
 impl Leases for FileStore {
     /// The token is on disk before the lease is given away, so that none is given twice.
-    async fn acquire(
+    async fn acquire_within(
         &self,
         resource: &Resource,
         node: &NodeId,
         ttl: Duration,
-    ) -> Result<Option<Lease>, StoreError> {
+        most: u32,
+    ) -> Result<Grant, StoreError> {
         let (resource, node) = (resource.clone(), node.clone());
         self.durably("acquire", move |memory, disk| {
             let now = memory.now();
-            let granted = memory.state("acquire")?.acquire(&resource, &node, ttl, now);
-            if let Some(lease) = &granted
+            let grant = memory
+                .state("acquire")?
+                .acquire(&resource, &node, ttl, most, now);
+            if let Grant::Granted(lease) = &grant
                 && let Err(error) = disk.save_of(memory)
             {
                 memory.state("acquire")?.release(lease, now);
                 return Err(error);
             }
-            Ok(granted)
+            Ok(grant)
         })
         .await
     }
@@ -249,112 +265,6 @@ impl Leases for FileStore {
     async fn holders(&self) -> Result<Vec<Holder>, StoreError> {
         self.inner.memory.holders().await
     }
-}
-
-#[async_trait]
-impl Schedule for FileStore {
-    async fn enter(&self, id: &CertificateId, at: Timestamp) -> Result<(), StoreError> {
-        if self.due_at(id).await?.is_some() {
-            return Ok(());
-        }
-        let id = id.clone();
-        self.amend("enter", move |state, _| {
-            state.ledger.agenda.enter(&id, at);
-            Ok(())
-        })
-        .await
-    }
-
-    async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<CertificateId>, StoreError> {
-        self.inner.memory.due(now, most).await
-    }
-
-    async fn due_at(&self, id: &CertificateId) -> Result<Option<Timestamp>, StoreError> {
-        self.inner.memory.due_at(id).await
-    }
-
-    async fn hasten(&self, id: &CertificateId) -> Result<(), StoreError> {
-        let hastened = id.clone();
-        self.amend::<StoreError>("hasten", move |state, now| {
-            state.ledger.agenda.hasten(&hastened, now);
-            Ok(())
-        })
-        .await?;
-        self.inner.memory.announce(Message::Due(id.clone()));
-        Ok(())
-    }
-
-    async fn postpone(
-        &self,
-        lease: &Lease,
-        id: &CertificateId,
-        attempt: &Attempt,
-    ) -> Result<(), CommitError> {
-        let (lease, id, attempt) = (lease.clone(), id.clone(), attempt.clone());
-        self.amend("postpone", move |state, now| {
-            state.check_live(&lease, Resource::Certificate(id.clone()), now)?;
-            state.ledger.agenda.postpone(&id, &attempt);
-            Ok(())
-        })
-        .await
-    }
-
-    async fn attempt(&self, id: &CertificateId) -> Result<Option<Attempt>, StoreError> {
-        self.inner.memory.attempt(id).await
-    }
-}
-
-#[async_trait]
-impl AccountVault for FileStore {
-    async fn account(&self, issuer: &str) -> Result<Option<Sealed>, StoreError> {
-        let issuer = issuer.to_owned();
-        self.durably("account", move |_, disk| {
-            let name = account_file(&issuer);
-            let Some(bytes) = disk.accounts.read(&name)? else {
-                return Ok(None);
-            };
-            let account: Account = serde_json::from_slice(&bytes).map_err(|error| {
-                StoreError::corrupt(disk.accounts.file(&name).display().to_string(), error)
-            })?;
-            Ok(Some(account.sealed))
-        })
-        .await
-    }
-
-    async fn keep_account(
-        &self,
-        lease: &Lease,
-        issuer: &str,
-        account: &Sealed,
-    ) -> Result<(), CommitError> {
-        let lease = lease.clone();
-        let account = Account {
-            issuer: issuer.to_owned(),
-            sealed: account.clone(),
-        };
-        self.durably("keep_account", move |memory, disk| {
-            let resource = Resource::Account(account.issuer.clone());
-            memory
-                .state("keep_account")?
-                .check_live(&lease, resource, memory.now())?;
-            let text = serde_json::to_vec_pretty(&account).expect("texts are always valid JSON");
-            Ok(disk.accounts.write(&account_file(&account.issuer), &text)?)
-        })
-        .await
-    }
-}
-
-/// The issuer with whatever a file name had better not hold as `%` and two hexadecimal digits.
-fn account_file(issuer: &str) -> String {
-    let mut name = String::with_capacity(issuer.len() + 5);
-    for byte in issuer.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
-            name.push(char::from(byte));
-        } else {
-            name.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    name + ".json"
 }
 
 #[cfg(test)]

@@ -1,39 +1,28 @@
-//! The ledger: every committed record, the counters, and what is due when. It decides whether a
-//! commit stands.
+//! The ledger: every committed record, with the agenda beside them. It decides whether a commit
+//! stands.
 //!
 //! It is the part of a store that outlives a restart, as plain data: it reads no clock, takes no
 //! lock and does no I/O. Invariant: no two records share an epoch, and none is above the agenda's.
 
 use std::collections::BTreeMap;
 
-use certfleet_core::{CertificateId, Epoch, FencingToken, Record, Timestamp, retry::Attempt};
-use serde::{Deserialize, Serialize};
+use certfleet_core::{CertificateId, Epoch, Record, Timestamp, ari::Suggestion};
 
+use super::agenda::Agenda;
 use crate::{
     CommitError, Lease, StoreError, Stored,
     feed::{Changes, Position},
 };
 
-/// Records, counters and schedule.
+/// Records and agenda.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    /// All but the records, small enough to be written whole at each change.
     pub(super) agenda: Agenda,
     records: BTreeMap<CertificateId, Stored>,
     /// Which record each epoch made, for as long as it stands.
     changed: BTreeMap<Epoch, CertificateId>,
     /// Records that were there but could not be read.
     unreadable: BTreeMap<CertificateId, Unreadable>,
-}
-
-/// The counters and the schedule.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Agenda {
-    incarnation: String,
-    epoch: Epoch,
-    fencing: FencingToken,
-    schedule: BTreeMap<CertificateId, Timestamp>,
-    attempts: BTreeMap<CertificateId, Attempt>,
 }
 
 /// Where a record that cannot be read lies, and why it cannot.
@@ -50,61 +39,6 @@ pub(super) enum Verdict {
     Stands(Stored),
     /// It is to happen, and to be applied as this.
     New(Stored),
-}
-
-impl Agenda {
-    /// The beginning of a new incarnation.
-    pub(super) fn new() -> Self {
-        let nonce = getrandom::u64().expect("the operating system gives randomness");
-        Self {
-            incarnation: format!("{nonce:016x}"),
-            epoch: Epoch::ZERO,
-            fencing: FencingToken::ZERO,
-            schedule: BTreeMap::new(),
-            attempts: BTreeMap::new(),
-        }
-    }
-
-    pub(super) fn next_token(&mut self) -> FencingToken {
-        self.fencing = self.fencing.next();
-        self.fencing
-    }
-
-    pub(super) fn enter(&mut self, id: &CertificateId, at: Timestamp) {
-        self.schedule.entry(id.clone()).or_insert(at);
-    }
-
-    pub(super) fn hasten(&mut self, id: &CertificateId, now: Timestamp) {
-        self.schedule.insert(id.clone(), now);
-        self.attempts.remove(id);
-    }
-
-    pub(super) fn postpone(&mut self, id: &CertificateId, attempt: &Attempt) {
-        self.schedule.insert(id.clone(), attempt.next);
-        self.attempts.insert(id.clone(), attempt.clone());
-    }
-
-    pub(super) fn due(&self, now: Timestamp, most: usize) -> Vec<CertificateId> {
-        let mut due: Vec<_> = self
-            .schedule
-            .iter()
-            .filter(|(_, at)| **at <= now)
-            .map(|(id, at)| (*at, id))
-            .collect();
-        due.sort_unstable();
-        due.into_iter()
-            .take(most)
-            .map(|(_, id)| id.clone())
-            .collect()
-    }
-
-    pub(super) fn due_at(&self, id: &CertificateId) -> Option<Timestamp> {
-        self.schedule.get(id).copied()
-    }
-
-    pub(super) fn attempt(&self, id: &CertificateId) -> Option<Attempt> {
-        self.attempts.get(id).cloned()
-    }
 }
 
 impl Ledger {
@@ -175,13 +109,41 @@ impl Ledger {
 
     /// Takes in what [`Self::judge`] allowed.
     pub(super) fn apply(&mut self, stored: Stored) {
-        let id = stored.record.id();
-        self.agenda
-            .schedule
-            .insert(id.clone(), stored.record.renew_at);
-        self.agenda.attempts.remove(&id);
-        self.unreadable.remove(&id);
+        self.agenda.committed(&stored);
+        self.unreadable.remove(&stored.record.id());
         self.put(stored);
+    }
+
+    /// Takes a certificate out.
+    pub(super) fn remove(&mut self, id: &CertificateId, now: Timestamp) {
+        self.unreadable.remove(id);
+        if let Some(before) = self.records.remove(id) {
+            self.changed.remove(&before.epoch);
+        }
+        self.agenda.removed(id, now);
+    }
+
+    /// Keeps what was made of the CA's answer, if it is about the record that stands.
+    pub(super) fn suggest(
+        &mut self,
+        id: &CertificateId,
+        suggestion: &Suggestion,
+        again: Timestamp,
+        now: Timestamp,
+    ) -> bool {
+        let standing = self.records.get(id);
+        let is_of_it = standing.is_some_and(|s| s.record.generation == suggestion.generation);
+        if is_of_it {
+            self.agenda.suggest(id, suggestion, again, now);
+        }
+        is_of_it
+    }
+
+    /// Changes when the CA is asked again, if there is something to ask about.
+    pub(super) fn ask_again(&mut self, id: &CertificateId, again: Option<Timestamp>) {
+        if self.records.contains_key(id) {
+            self.agenda.ask_again(id, again);
+        }
     }
 
     /// Takes in the records that a restart found. One above the agenda's epoch is a commit whose
@@ -196,8 +158,7 @@ impl Ledger {
             if stored.epoch > self.agenda.epoch {
                 self.apply(stored);
             } else {
-                let id = stored.record.id();
-                self.agenda.enter(&id, stored.record.renew_at);
+                self.agenda.found(&stored);
                 self.put(stored);
             }
         }
@@ -237,6 +198,7 @@ impl Ledger {
                 .map(|unreadable| Err(unreadable.error()))
                 .chain(readable.cloned().map(Ok))
                 .collect(),
+            removed: self.agenda.removed_after(after),
         }
     }
 }

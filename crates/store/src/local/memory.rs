@@ -13,22 +13,23 @@ use std::{
 };
 
 use async_trait::async_trait;
-use certfleet_core::{CertificateId, NodeId, Record, Timestamp, retry::Attempt, seal::Sealed};
+use certfleet_core::{CertificateId, NodeId, Record, Timestamp};
 use tokio::sync::{broadcast, watch};
 
 use super::{
-    ledger::{Agenda, Ledger, Verdict},
+    agenda::Agenda,
+    ledger::{Ledger, Verdict},
     state::State,
     subscription::{LocalSubscription, Message},
 };
 use crate::{
-    AccountVault, CertificateStore, ChallengeBoard, ChangeFeed, Clock, CommitError, EventLog,
-    Lease, Leases, NodeRegistry, Schedule, StoreError, Stored,
-    event::Event,
+    CertificateStore, ChangeFeed, Clock, CommitError, Lease, Leases, StoreError, Stored,
     feed::{Changes, Position, Subscription},
-    lease::{Holder, Resource},
-    registry::Heartbeat,
+    lease::{Grant, Holder, Resource},
 };
+
+mod lasting;
+mod volatile;
 
 /// How many messages a subscription may fall behind before it is told to catch up instead.
 const BACKLOG: usize = 256;
@@ -118,6 +119,12 @@ impl Memory {
         self.announce(Message::Committed(Arc::new(stored.clone())));
     }
 
+    /// Takes a certificate out and announces it, while the state is still held as well.
+    pub(super) fn take_out(&self, state: &mut State, id: &CertificateId) {
+        state.ledger.remove(id, self.now());
+        self.announce(Message::Removed(id.clone()));
+    }
+
     pub(super) fn announce(&self, message: Message) {
         // An error says that nobody listens, which is fine.
         let _ = self.shared.messages.send(message);
@@ -154,18 +161,29 @@ impl CertificateStore for Memory {
             }
         }
     }
+
+    async fn remove(&self, lease: &Lease, id: &CertificateId) -> Result<(), CommitError> {
+        let now = self.now();
+        let mut state = self.state("remove")?;
+        state.check_live(lease, Resource::Certificate(id.clone()), now)?;
+        self.take_out(&mut state, id);
+        Ok(())
+    }
 }
 
 #[async_trait]
 impl Leases for Memory {
-    async fn acquire(
+    async fn acquire_within(
         &self,
         resource: &Resource,
         node: &NodeId,
         ttl: Duration,
-    ) -> Result<Option<Lease>, StoreError> {
+        most: u32,
+    ) -> Result<Grant, StoreError> {
         let now = self.now();
-        Ok(self.state("acquire")?.acquire(resource, node, ttl, now))
+        Ok(self
+            .state("acquire")?
+            .acquire(resource, node, ttl, most, now))
     }
 
     async fn extend(&self, lease: &Lease) -> Result<bool, StoreError> {
@@ -185,46 +203,6 @@ impl Leases for Memory {
 }
 
 #[async_trait]
-impl Schedule for Memory {
-    async fn enter(&self, id: &CertificateId, at: Timestamp) -> Result<(), StoreError> {
-        self.state("enter")?.ledger.agenda.enter(id, at);
-        Ok(())
-    }
-
-    async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<CertificateId>, StoreError> {
-        Ok(self.state("due")?.ledger.agenda.due(now, most))
-    }
-
-    async fn due_at(&self, id: &CertificateId) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.state("due_at")?.ledger.agenda.due_at(id))
-    }
-
-    async fn hasten(&self, id: &CertificateId) -> Result<(), StoreError> {
-        let now = self.now();
-        self.state("hasten")?.ledger.agenda.hasten(id, now);
-        self.announce(Message::Due(id.clone()));
-        Ok(())
-    }
-
-    async fn postpone(
-        &self,
-        lease: &Lease,
-        id: &CertificateId,
-        attempt: &Attempt,
-    ) -> Result<(), CommitError> {
-        let now = self.now();
-        let mut state = self.state("postpone")?;
-        state.check_live(lease, Resource::Certificate(id.clone()), now)?;
-        state.ledger.agenda.postpone(id, attempt);
-        Ok(())
-    }
-
-    async fn attempt(&self, id: &CertificateId) -> Result<Option<Attempt>, StoreError> {
-        Ok(self.state("attempt")?.ledger.agenda.attempt(id))
-    }
-}
-
-#[async_trait]
 impl ChangeFeed for Memory {
     async fn changes(&self, from: Option<&Position>) -> Result<Changes, StoreError> {
         Ok(self.state("changes")?.ledger.changes(from))
@@ -235,96 +213,6 @@ impl ChangeFeed for Memory {
             &self.shared.messages,
             &self.available,
         ))
-    }
-}
-
-#[async_trait]
-impl ChallengeBoard for Memory {
-    async fn post(
-        &self,
-        token: &str,
-        key_authorization: &str,
-        ttl: Duration,
-    ) -> Result<(), StoreError> {
-        let now = self.now();
-        self.state("post")?.challenges.insert(
-            token.to_owned(),
-            key_authorization.to_owned(),
-            now.after(ttl),
-            now,
-        );
-        Ok(())
-    }
-
-    async fn answer(&self, token: &str) -> Result<Option<String>, StoreError> {
-        let now = self.now();
-        Ok(self.state("answer")?.challenges.get(token, now).cloned())
-    }
-
-    async fn withdraw(&self, token: &str) -> Result<(), StoreError> {
-        self.state("withdraw")?.challenges.remove(token);
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl AccountVault for Memory {
-    async fn account(&self, issuer: &str) -> Result<Option<Sealed>, StoreError> {
-        Ok(self.state("account")?.accounts.get(issuer).cloned())
-    }
-
-    async fn keep_account(
-        &self,
-        lease: &Lease,
-        issuer: &str,
-        account: &Sealed,
-    ) -> Result<(), CommitError> {
-        let now = self.now();
-        let mut state = self.state("keep_account")?;
-        state.check_live(lease, Resource::Account(issuer.to_owned()), now)?;
-        state.accounts.insert(issuer.to_owned(), account.clone());
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl NodeRegistry for Memory {
-    async fn beat(&self, heartbeat: &Heartbeat, ttl: Duration) -> Result<(), StoreError> {
-        let now = self.now();
-        self.state("beat")?.nodes.insert(
-            heartbeat.node.clone(),
-            heartbeat.clone(),
-            now.after(ttl),
-            now,
-        );
-        Ok(())
-    }
-
-    async fn leave(&self, node: &NodeId) -> Result<(), StoreError> {
-        self.state("leave")?.nodes.remove(node);
-        Ok(())
-    }
-
-    async fn nodes(&self) -> Result<Vec<Heartbeat>, StoreError> {
-        let now = self.now();
-        let state = self.state("nodes")?;
-        Ok(state
-            .nodes
-            .iter(now)
-            .map(|(_, beat, _)| beat.clone())
-            .collect())
-    }
-}
-
-#[async_trait]
-impl EventLog for Memory {
-    async fn append(&self, event: &Event) -> Result<(), StoreError> {
-        self.state("append")?.append(event.clone());
-        Ok(())
-    }
-
-    async fn events(&self, most: usize) -> Result<Vec<Event>, StoreError> {
-        Ok(self.state("events")?.events(most))
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a local store holds while its process lives: the ledger, and what is never written down
-//! (leases, challenge answers, heart-beats, events).
+//! (leases, challenge answers, permissions, heart-beats, events).
 //!
 //! Plain data under someone else's lock; the time is handed in.
 
@@ -8,32 +8,37 @@ use std::{
     time::Duration,
 };
 
-use certfleet_core::{FencingToken, NodeId, Record, Timestamp, seal::Sealed};
+use certfleet_core::{DomainName, FencingToken, NodeId, Record, Timestamp, seal::Sealed};
 
 use super::{
+    board::Board,
     expiring::Expiring,
     ledger::{Ledger, Verdict},
 };
 use crate::{
     CommitError, Lease,
     event::{Event, KEPT},
-    lease::{Holder, Resource},
+    lease::{Grant, Holder, Resource},
+    permission::Permission,
     registry::Heartbeat,
 };
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) ledger: Ledger,
-    pub(super) challenges: Expiring<String, String>,
+    pub(super) board: Board,
+    permissions: Expiring<DomainName, Permission>,
     pub(super) nodes: Expiring<NodeId, Heartbeat>,
     pub(super) accounts: BTreeMap<String, Sealed>,
-    grants: Expiring<Resource, Grant>,
+    /// Apart from those on accounts, so that they can be counted at once.
+    certificate_leases: Expiring<Resource, Held>,
+    account_leases: Expiring<Resource, Held>,
     events: VecDeque<Event>,
 }
 
 /// A lease as it was granted.
 #[derive(Clone, Debug)]
-struct Grant {
+struct Held {
     owner: String,
     node: NodeId,
     fencing: FencingToken,
@@ -43,10 +48,12 @@ impl State {
     pub(super) const fn new(ledger: Ledger) -> Self {
         Self {
             ledger,
-            challenges: Expiring::new(),
+            board: Board::new(),
+            permissions: Expiring::new(),
             nodes: Expiring::new(),
             accounts: BTreeMap::new(),
-            grants: Expiring::new(),
+            certificate_leases: Expiring::new(),
+            account_leases: Expiring::new(),
             events: VecDeque::new(),
         }
     }
@@ -56,57 +63,78 @@ impl State {
         resource: &Resource,
         node: &NodeId,
         ttl: Duration,
+        most: u32,
         now: Timestamp,
-    ) -> Option<Lease> {
-        if self.grants.get(resource, now).is_some() {
-            return None;
+    ) -> Grant {
+        let leases = self.leases_mut(resource);
+        if leases.get(resource, now).is_some() {
+            return Grant::Held;
         }
-        let grant = Grant {
+        let bounded = matches!(resource, Resource::Certificate(_));
+        if bounded && u32::try_from(leases.count(now)).unwrap_or(u32::MAX) >= most {
+            return Grant::Full;
+        }
+        let held = Held {
             owner: Lease::new_owner(node),
             node: node.clone(),
             fencing: self.ledger.agenda.next_token(),
         };
         let lease = Lease {
             resource: resource.clone(),
-            owner: grant.owner.clone(),
-            fencing: grant.fencing,
+            owner: held.owner.clone(),
+            fencing: held.fencing,
             ttl,
         };
-        self.grants
-            .insert(resource.clone(), grant, now.after(ttl), now);
-        Some(lease)
+        self.leases_mut(resource)
+            .insert(resource.clone(), held, now.after(ttl), now);
+        Grant::Granted(lease)
     }
 
     pub(super) fn extend(&mut self, lease: &Lease, now: Timestamp) -> bool {
-        let Some(grant) = self.grant(lease, &lease.resource, now).cloned() else {
+        let Some(held) = self.held(lease, &lease.resource, now).cloned() else {
             return false;
         };
-        self.grants
-            .insert(lease.resource.clone(), grant, now.after(lease.ttl), now);
+        let (resource, end) = (lease.resource.clone(), now.after(lease.ttl));
+        self.leases_mut(&lease.resource)
+            .insert(resource, held, end, now);
         true
     }
 
     pub(super) fn release(&mut self, lease: &Lease, now: Timestamp) -> bool {
         let live = self.is_live(lease, &lease.resource, now);
         if live {
-            self.grants.remove(&lease.resource);
+            self.leases_mut(&lease.resource).remove(&lease.resource);
         }
         live
     }
 
     pub(super) fn holders(&self, now: Timestamp) -> Vec<Holder> {
-        let mut holders: Vec<_> = self
-            .grants
-            .iter(now)
-            .map(|(resource, grant, end)| Holder {
+        let all = self.certificate_leases.iter(now);
+        let mut holders: Vec<_> = all
+            .chain(self.account_leases.iter(now))
+            .map(|(resource, held, end)| Holder {
                 resource: resource.to_string(),
-                node: grant.node.clone(),
-                fencing: grant.fencing,
+                node: held.node.clone(),
+                fencing: held.fencing,
                 remaining: end.since(now),
             })
             .collect();
         holders.sort_unstable_by(|a, b| a.resource.cmp(&b.resource));
         holders
+    }
+
+    const fn leases(&self, resource: &Resource) -> &Expiring<Resource, Held> {
+        match resource {
+            Resource::Certificate(_) => &self.certificate_leases,
+            Resource::Account(_) => &self.account_leases,
+        }
+    }
+
+    const fn leases_mut(&mut self, resource: &Resource) -> &mut Expiring<Resource, Held> {
+        match resource {
+            Resource::Certificate(_) => &mut self.certificate_leases,
+            Resource::Account(_) => &mut self.account_leases,
+        }
     }
 
     pub(super) fn judge(
@@ -121,7 +149,7 @@ impl State {
 
     /// Whether the owner of `lease` holds `resource`.
     fn is_live(&self, lease: &Lease, resource: &Resource, now: Timestamp) -> bool {
-        self.grant(lease, resource, now).is_some()
+        self.held(lease, resource, now).is_some()
     }
 
     pub(super) fn check_live(
@@ -137,10 +165,41 @@ impl State {
         }
     }
 
-    fn grant(&self, lease: &Lease, resource: &Resource, now: Timestamp) -> Option<&Grant> {
-        self.grants
+    fn held(&self, lease: &Lease, resource: &Resource, now: Timestamp) -> Option<&Held> {
+        self.leases(resource)
             .get(resource, now)
-            .filter(|grant| grant.owner == lease.owner)
+            .filter(|held| held.owner == lease.owner)
+    }
+
+    pub(super) fn permission(
+        &mut self,
+        name: &DomainName,
+        asking: Duration,
+        now: Timestamp,
+    ) -> Permission {
+        if let Some(known) = self.permissions.get(name, now) {
+            return *known;
+        }
+        let end = now.after(asking);
+        self.permissions
+            .insert(name.clone(), Permission::Asking, end, now);
+        Permission::Ask
+    }
+
+    pub(super) fn answer_permission(
+        &mut self,
+        name: &DomainName,
+        allowed: bool,
+        ttl: Duration,
+        now: Timestamp,
+    ) {
+        let answer = if allowed {
+            Permission::Allowed
+        } else {
+            Permission::Denied
+        };
+        self.permissions
+            .insert(name.clone(), answer, now.after(ttl), now);
     }
 
     pub(super) fn append(&mut self, event: Event) {

@@ -23,6 +23,8 @@ use crate::{
 pub(super) enum Message {
     Committed(Arc<Stored>),
     Due(CertificateId),
+    Wanted(CertificateId),
+    Removed(CertificateId),
 }
 
 pub(super) struct LocalSubscription {
@@ -86,6 +88,8 @@ impl Subscription for LocalSubscription {
                             Signal::Committed(Box::new(Arc::unwrap_or_clone(stored)))
                         }
                         Ok(Message::Due(id)) => Signal::Due(id),
+                        Ok(Message::Wanted(id)) => Signal::Wanted(id),
+                        Ok(Message::Removed(id)) => Signal::Removed(id),
                         Err(RecvError::Lagged(_) | RecvError::Closed) => Signal::Connected,
                     };
                 }

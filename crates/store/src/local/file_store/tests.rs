@@ -4,8 +4,8 @@ use std::fs;
 
 use super::*;
 use crate::{
-    Backend, ChangeFeed, SystemClock,
-    contract::sample::{RENEW_AT, commit, lease, names, node, record},
+    AccountVault, Backend, ChangeFeed, Schedule, SystemClock,
+    contract::sample::{RENEW_AT, attempt, commit, lease, names, node, record},
     local::scratch::Scratch,
 };
 
@@ -28,16 +28,6 @@ fn data(scratch: &Scratch, name: &str) -> PathBuf {
     scratch.path().join("data").join(name)
 }
 
-fn attempt() -> Attempt {
-    Attempt {
-        failures: 2,
-        failed_at: RENEW_AT,
-        node: node("node-a"),
-        error: "no answer".to_owned(),
-        next: RENEW_AT.after(Duration::from_secs(60)),
-    }
-}
-
 #[tokio::test]
 async fn a_restart_finds_everything_again() {
     let scratch = Scratch::new();
@@ -47,7 +37,10 @@ async fn a_restart_finds_everything_again() {
     let of_b = commit(&store, "*.b.example", 4).await;
     let of_a = commit(&store, "a.example", 2).await;
     let held = lease(&store, "a.example").await;
-    store.postpone(&held, &a, &attempt()).await.unwrap();
+    store
+        .postpone(&held, &a, &attempt(2, RENEW_AT))
+        .await
+        .unwrap();
     let account = of_a.record.sealed.clone();
     let issuer = Resource::Account("https://ca.example/dir".to_owned());
     let for_issuer = store
@@ -69,8 +62,11 @@ async fn a_restart_finds_everything_again() {
     let all = store.changes(None).await.unwrap().changed;
     let all: Vec<_> = all.into_iter().map(Result::unwrap).collect();
     assert_eq!(all, [of_b, of_a]);
-    assert_eq!(store.attempt(&a).await.unwrap(), Some(attempt()));
-    assert_eq!(store.due_at(&a).await.unwrap(), Some(attempt().next));
+    assert_eq!(store.attempt(&a).await.unwrap(), Some(attempt(2, RENEW_AT)));
+    assert_eq!(
+        store.due_at(&a).await.unwrap(),
+        Some(attempt(2, RENEW_AT).next)
+    );
     assert_eq!(store.due_at(&b).await.unwrap(), Some(RENEW_AT));
     let kept = store.account("https://ca.example/dir").await.unwrap();
     assert_eq!(kept, Some(account));
@@ -240,19 +236,4 @@ async fn a_lease_whose_token_cannot_be_written_is_not_given() {
     assert_eq!(store.holders().await.unwrap(), []);
     fs::remove_dir(obstacle).unwrap();
     lease(&store, "a.example").await;
-}
-
-#[test]
-fn account_files_are_readable_and_apart() {
-    for (issuer, name) in [
-        ("local", "local.json"),
-        (
-            "https://ca.example/dir",
-            "https%3A%2F%2Fca.example%2Fdir.json",
-        ),
-        ("a%2F", "a%252F.json"),
-        ("..", "...json"),
-    ] {
-        assert_eq!(account_file(issuer), name);
-    }
 }

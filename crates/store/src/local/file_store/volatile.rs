@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certfleet_core::NodeId;
+use certfleet_core::{Answer, CertificateId, ChallengeKind, DomainName, NodeId};
 
 use super::FileStore;
 use crate::{
-    ChallengeBoard, ChangeFeed, EventLog, NodeRegistry, StoreError,
+    ChallengeBoard, ChangeFeed, EventLog, NodeRegistry, Permissions, StoreError,
     event::Event,
     feed::{Changes, Position, Subscription},
+    permission::Permission,
     registry::Heartbeat,
 };
 
@@ -28,19 +29,51 @@ impl ChangeFeed for FileStore {
 impl ChallengeBoard for FileStore {
     async fn post(
         &self,
-        token: &str,
-        key_authorization: &str,
+        id: &CertificateId,
+        answer: &Answer,
         ttl: Duration,
     ) -> Result<(), StoreError> {
-        self.inner.memory.post(token, key_authorization, ttl).await
+        self.inner.memory.post(id, answer, ttl).await
     }
 
-    async fn answer(&self, token: &str) -> Result<Option<String>, StoreError> {
-        self.inner.memory.answer(token).await
+    async fn answer(&self, kind: ChallengeKind, key: &str) -> Result<Option<Answer>, StoreError> {
+        self.inner.memory.answer(kind, key).await
     }
 
-    async fn withdraw(&self, token: &str) -> Result<(), StoreError> {
-        self.inner.memory.withdraw(token).await
+    async fn withdraw(
+        &self,
+        id: &CertificateId,
+        answer: &Answer,
+        linger: Duration,
+    ) -> Result<(), StoreError> {
+        self.inner.memory.withdraw(id, answer, linger).await
+    }
+
+    async fn posted(&self, id: &CertificateId) -> Result<Vec<Answer>, StoreError> {
+        self.inner.memory.posted(id).await
+    }
+}
+
+#[async_trait]
+impl Permissions for FileStore {
+    async fn permission(
+        &self,
+        name: &DomainName,
+        asking: Duration,
+    ) -> Result<Permission, StoreError> {
+        self.inner.memory.permission(name, asking).await
+    }
+
+    async fn answer_permission(
+        &self,
+        name: &DomainName,
+        allowed: bool,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        self.inner
+            .memory
+            .answer_permission(name, allowed, ttl)
+            .await
     }
 }
 

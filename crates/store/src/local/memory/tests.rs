@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::{
-    Backend, SystemClock,
+    Backend, Schedule, SystemClock,
     contract::sample::{commit, names},
     feed::Signal,
 };
