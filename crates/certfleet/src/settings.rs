@@ -34,6 +34,9 @@ pub use self::{
 };
 use crate::config::Config;
 
+/// What the issuer and the DNS provider that flat settings describe are called.
+pub(crate) const MAIN: &str = "main";
+
 /// The settings that are set.
 #[derive(Debug)]
 pub struct Settings {
@@ -141,14 +144,12 @@ impl Settings {
                 });
             }
         };
-        self.values
-            .entry(path.to_owned())
-            .or_insert_with(|| Value {
-                setting,
-                path: path.to_owned(),
-                text: Zeroizing::new(text.to_owned()),
-                origin,
-            });
+        self.values.entry(path.to_owned()).or_insert_with(|| Value {
+            setting,
+            path: path.to_owned(),
+            text: Zeroizing::new(text.to_owned()),
+            origin,
+        });
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use certfleet_core::{NodeId, retry::RetrySchedule};
 use certfleet_tls::Networks;
 
 use super::{
-    Setting, Settings, SettingsError,
+    MAIN, Setting, Settings, SettingsError,
     known::{
         ADMIN_ADDR, ADMIN_TOKEN, ADMIN_TOKEN_FILE, CHALLENGE_ALLOW, CHALLENGE_BURST,
         CHALLENGE_RATE, DATA_DIR, DRAIN_PAUSE, DRAIN_TIMEOUT, FLEET, HTTP_ADDR, HTTPS_ADDR,
@@ -26,9 +26,6 @@ use super::{
     section::{Section, found, plain, told, within},
 };
 use crate::config::{BackendConfig, Choices, Config, RedisUrl, Secret};
-
-/// What the issuer and the DNS provider of the flat settings are called.
-const MAIN: &str = "main";
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);

@@ -7,10 +7,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
 
 use certfleet_core::duration;
 
-use super::{
-    Origin, Place, Setting, Settings, SettingsError, Value,
-    known::tables::Table,
-};
+use super::{Origin, Place, Setting, Settings, SettingsError, Value, known::tables::Table};
 
 /// A group of settings.
 #[derive(Clone, Copy)]

@@ -14,7 +14,7 @@ use crate::{
             ACME_CA_FILE, ACME_DIRECTORY, ACME_EAB_ALGORITHM, ACME_EAB_KEY_ID, ACME_EAB_MAC_KEY,
             ACME_EAB_MAC_KEY_FILE, DATA_DIR, EMAIL, RATE_LIMITS, tables::ISSUER,
         },
-        secret::{Pair, both},
+        secret::Pair,
         section::{Section, found, plain},
     },
 };
@@ -47,11 +47,10 @@ pub(super) fn all(
         let config = issuer(&table, data_dir)?;
         let name: IssuerName = name.parse().expect("a table's name was checked when set");
         if issuers.insert(name, config).is_some() {
-            let of = |section: &Section<'_>| section.value(&ACME_DIRECTORY);
-            let (first, second) = of(&flat)
-                .zip(of(&table))
-                .expect("both were read, and both have it");
-            return Err(both(first, second));
+            return Err(SettingsError::Both {
+                first: flat.place(&ACME_DIRECTORY),
+                second: table.place(&ACME_DIRECTORY),
+            });
         }
     }
     Ok(issuers)
@@ -69,7 +68,10 @@ fn is_for_someone(flat: &Section<'_>) -> Result<(), SettingsError> {
         Some((key, setting)) => Err(SettingsError::Invalid {
             place: flat.place(setting),
             found: format!("it is for the issuer {MAIN}, and there is none"),
-            wanted: format!("{}, or {key} in the tables [issuer.NAME]", ACME_DIRECTORY.key),
+            wanted: format!(
+                "{}, or {key} in the tables [issuer.NAME]",
+                ACME_DIRECTORY.key
+            ),
         }),
     }
 }
@@ -95,9 +97,12 @@ fn issuer(section: &Section<'_>, data_dir: Option<&Path>) -> Result<IssuerConfig
             limits: limits.unwrap_or_default(),
         });
     };
-    let limits = limits.unwrap_or_else(|| match directory {
-        _ if is_lets_encrypt(&directory) => Limits::lets_encrypt(),
-        _ => Limits::default(),
+    let limits = limits.unwrap_or_else(|| {
+        if is_lets_encrypt(&directory) {
+            Limits::lets_encrypt()
+        } else {
+            Limits::default()
+        }
     });
     let mut acme = AcmeConfig::new(directory);
     acme.ca_file = section.optional(&ACME_CA_FILE, plain)?;
@@ -110,7 +115,9 @@ fn issuer(section: &Section<'_>, data_dir: Option<&Path>) -> Result<IssuerConfig
 }
 
 fn is_lets_encrypt(directory: &Directory) -> bool {
-    LETS_ENCRYPT.parse().as_ref() == Ok(directory)
+    LETS_ENCRYPT
+        .parse()
+        .is_ok_and(|known: Directory| known == *directory)
 }
 
 fn external_account(section: &Section<'_>) -> Result<Option<ExternalAccount>, SettingsError> {

@@ -1,7 +1,11 @@
 //! The accounts at DNS providers: the one called `main` from the flat settings, and the tables
 //! `[dns.NAME]`; and how the DNS is asked.
 
-use std::{collections::BTreeMap, net::{IpAddr, SocketAddr}, path::Path};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+};
 
 use certfleet_core::ProviderName;
 use certfleet_dns::{ConfigError, LookupConfig, ProviderConfig, Secret};
@@ -59,11 +63,10 @@ pub(super) fn all(
         let provider = provider(&table)?;
         let name: ProviderName = name.parse().expect("a table's name was checked when set");
         if providers.insert(name, provider).is_some() {
-            let of = |section: &Section<'_>| section.value(&DNS_PROVIDER);
-            let (first, second) = of(&flat)
-                .zip(of(&table))
-                .expect("both were read, and both have it");
-            return Err(both(first, second));
+            return Err(SettingsError::Both {
+                first: flat.place(&DNS_PROVIDER),
+                second: table.place(&DNS_PROVIDER),
+            });
         }
     }
     Ok(providers)
@@ -75,8 +78,7 @@ pub(super) fn lookup(flat: &Section<'_>) -> Result<LookupConfig, SettingsError> 
     if let Some(resolvers) = flat.optional(&DNS_RESOLVERS, resolvers)? {
         lookup.nameservers = resolvers;
     }
-    lookup.propagation_timeout =
-        flat.required(&DNS_PROPAGATION_TIMEOUT, within(SECOND, HOUR))?;
+    lookup.propagation_timeout = flat.required(&DNS_PROPAGATION_TIMEOUT, within(SECOND, HOUR))?;
     Ok(lookup)
 }
 
@@ -145,7 +147,10 @@ fn flat_options(text: &str) -> Result<Options, String> {
         let option = part.split_once('=');
         let (key, value) = option.ok_or_else(|| format!("part {} has no =", i + 1))?;
         let (key, value) = (key.trim(), value.trim());
-        if options.insert(key.to_owned(), Secret::from(value)).is_some() {
+        if options
+            .insert(key.to_owned(), Secret::from(value))
+            .is_some()
+        {
             return Err(format!("{key:?} stands there twice"));
         }
     }

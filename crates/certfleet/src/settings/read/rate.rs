@@ -22,7 +22,12 @@ pub(super) fn rate(text: &str) -> Result<(NonZeroU32, Duration), String> {
         let each = time / number.get();
         (time <= LONGEST && each >= Duration::from_millis(1)).then_some((number, time))
     };
-    read().ok_or_else(|| format!("{}, which is no number in a time such as 300/3h", found(text)))
+    read().ok_or_else(|| {
+        format!(
+            "{}, which is no number in a time such as 300/3h",
+            found(text)
+        )
+    })
 }
 
 /// The rate limits of a CA.
@@ -40,7 +45,10 @@ pub(super) fn limits(text: &str) -> Result<Limits, String> {
             .find(|kind| kind.as_str() == name.trim())
             .ok_or_else(|| {
                 let known = LimitKind::ALL.map(LimitKind::as_str).join(", ");
-                format!("{}, which is no limit; there are {known}", found(name.trim()))
+                format!(
+                    "{}, which is no limit; there are {known}",
+                    found(name.trim())
+                )
             })?;
         let (capacity, time) = rate(value)?;
         let limit = Limit {
