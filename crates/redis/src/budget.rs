@@ -4,10 +4,7 @@
 //! few words, tells where one ends and the other begins.
 
 use async_trait::async_trait;
-use certfleet_core::{
-    Timestamp,
-    budget::LimitKind,
-};
+use certfleet_core::{Timestamp, budget::LimitKind};
 use certfleet_store::{
     Budget, StoreError,
     budget::{Balance, Debit, Taken},

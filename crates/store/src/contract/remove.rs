@@ -23,8 +23,14 @@ async fn remove(backend: &dyn Backend, names: &str) {
 pub async fn takes_everything_of_a_certificate_away(backend: &dyn Backend) {
     let id = names("a.example").id();
     let other = commit(backend, "b.example", 1).await;
-    backend.want(&Wanted::new(names("a.example"))).await.unwrap();
-    backend.want(&Wanted::new(names("b.example"))).await.unwrap();
+    backend
+        .want(&Wanted::new(names("a.example")))
+        .await
+        .unwrap();
+    backend
+        .want(&Wanted::new(names("b.example")))
+        .await
+        .unwrap();
     let stored = commit(backend, "a.example", 1).await;
     let request = revocation(&stored);
     backend.revoke(&request).await.unwrap();
@@ -123,7 +129,10 @@ pub async fn is_forgotten_when_the_certificate_comes_back(backend: &dyn Backend)
     let changed: Vec<Stored> = changes.changed.into_iter().map(|c| c.unwrap()).collect();
     assert_eq!(changed, [back.clone()]);
     assert_eq!(back.epoch, seen.epoch.next().next());
-    assert_eq!(backend.due_at(&back.record.id()).await.unwrap(), Some(RENEW_AT));
+    assert_eq!(
+        backend.due_at(&back.record.id()).await.unwrap(),
+        Some(RENEW_AT)
+    );
 }
 
 /// A subscriber hears of it at once, in the order of commits.
@@ -140,5 +149,8 @@ pub async fn is_heard(backend: &dyn Backend) {
         Signal::Committed(_)
     ));
     let signal = hear(&mut subscription).await;
-    assert!(matches!(&signal, Signal::Removed(gone) if *gone == id), "{signal:?}");
+    assert!(
+        matches!(&signal, Signal::Removed(gone) if *gone == id),
+        "{signal:?}"
+    );
 }

@@ -39,7 +39,10 @@ pub async fn makes_due_and_is_heard(backend: &dyn Backend) {
     backend.revoke(&revocation(&stored)).await.unwrap();
     assert_eq!(backend.due(soon(), 10).await.unwrap(), [id.clone()]);
     let signal = hear(&mut subscription).await;
-    assert!(matches!(&signal, Signal::Due(due) if *due == id), "{signal:?}");
+    assert!(
+        matches!(&signal, Signal::Due(due) if *due == id),
+        "{signal:?}"
+    );
 }
 
 /// Who holds the lease on the certificate forgets a request, and nobody else; the next commit does

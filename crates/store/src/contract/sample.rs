@@ -12,9 +12,7 @@ use certfleet_core::{
 };
 
 use super::{BRIEF, LONG, eventually};
-use crate::{
-    Backend, Clock, Lease, Stored, SystemClock, lease::Resource, revocation::Revocation,
-};
+use crate::{Backend, Clock, Lease, Stored, SystemClock, lease::Resource, revocation::Revocation};
 
 /// When every sample record is to be renewed: far from now on either side.
 pub const RENEW_AT: Timestamp = Timestamp::from_secs(4_000_000_000);

@@ -34,7 +34,10 @@ pub async fn is_asked_for_once_after_a_commit(backend: &dyn Backend) {
 pub async fn questions_are_claimed_in_order_and_once(backend: &dyn Backend) {
     let now = soon();
     for (name, ago) in [("a", 2), ("b", 3), ("c", 1), ("d", 0)] {
-        let id = commit(backend, &format!("{name}.example"), 1).await.record.id();
+        let id = commit(backend, &format!("{name}.example"), 1)
+            .await
+            .record
+            .id();
         let at = now.before(Duration::from_millis(ago));
         backend.ask_again(&id, Some(at)).await.unwrap();
     }
