@@ -3,12 +3,14 @@
 use std::{fmt, sync::Arc};
 
 use certfleet_acme::Issuer;
+use certfleet_core::Wanted;
 use certfleet_store::{Backend, Clock};
 
 use crate::{
+    config::Config,
     error::FleetError,
     fleet::{Fleet, Parts},
-    settings::Settings,
+    settings::{MAIN, Origin, Settings, SettingsError, known::DOMAINS},
 };
 
 /// Builds a [`Fleet`]. What is not said has the default of its setting.
@@ -16,6 +18,7 @@ use crate::{
 pub struct Builder {
     settings: Settings,
     certificates: Vec<String>,
+    wanted: Vec<Wanted>,
     parts: Parts,
 }
 
@@ -80,17 +83,27 @@ impl Builder {
         self
     }
 
-    /// Any other setting, by the name it has in the configuration file.
+    /// A certificate to have with terms of its own, after those of [`Self::certificate`].
+    #[must_use]
+    pub fn wanted(mut self, wanted: Wanted) -> Self {
+        self.wanted.push(wanted);
+        self
+    }
+
+    /// Any other setting, by the name it has in the configuration file; a value in one of its
+    /// tables by its path, such as `issuer.le.directory`.
     #[must_use]
     pub fn setting(mut self, name: &str, value: impl Into<String>) -> Self {
         self.settings.set(name, value, "Fleet::builder().setting");
         self
     }
 
-    /// An issuer of one's own, instead of an ACME CA.
+    /// An issuer of one's own, in the place of the issuer called `main`, which the settings
+    /// describe.
     #[must_use]
     pub fn issuer(mut self, issuer: Arc<dyn Issuer>) -> Self {
-        self.parts.issuer = Some(issuer);
+        let main = MAIN.parse().expect("it has 1 to 63 of the characters a-z");
+        self.parts.issuers.insert(main, issuer);
         self
     }
 
@@ -115,16 +128,44 @@ impl Builder {
     pub fn build(mut self) -> Result<Fleet, FleetError> {
         if !self.certificates.is_empty() {
             self.settings.set(
-                "domains",
+                DOMAINS.key,
                 self.certificates.join(","),
                 "Fleet::builder().certificate",
             );
+        } else if !self.wanted.is_empty() && self.settings.place(&DOMAINS).is_none() {
+            self.settings
+                .set(DOMAINS.key, "none", "Fleet::builder().wanted");
+        }
+        let mut config = self.settings.config()?;
+        for wanted in self.wanted {
+            add(&mut config, wanted)?;
         }
         Ok(Fleet {
-            config: self.settings.config()?,
+            config,
             parts: self.parts,
         })
     }
+}
+
+/// Adds a certificate to those that are wanted.
+fn add(config: &mut Config, wanted: Wanted) -> Result<(), SettingsError> {
+    let twice = config
+        .certificates
+        .iter()
+        .any(|one| one.names == wanted.names);
+    let found = match config.check(&wanted) {
+        Err(error) => error.to_string(),
+        Ok(()) if twice => format!("{} is wanted already", wanted.names),
+        Ok(()) => {
+            config.certificates.push(wanted);
+            return Ok(());
+        }
+    };
+    Err(SettingsError::Invalid {
+        place: Origin::Code("Fleet::builder().wanted").place(""),
+        found,
+        wanted: "a certificate that can be had, and is not wanted yet".to_owned(),
+    })
 }
 
 impl fmt::Debug for Builder {
@@ -132,5 +173,50 @@ impl fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("settings", &self.settings)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builder() -> Builder {
+        Fleet::builder()
+            .acme_directory("letsencrypt-staging")
+            .data_dir("/nowhere")
+            .master_key("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+    }
+
+    fn wanted(names: &str) -> Wanted {
+        Wanted::new(names.parse().unwrap())
+    }
+
+    #[test]
+    fn certificates_have_terms_of_their_own() {
+        let mut own = wanted("*.b.example");
+        own.terms.dns = Some("cf".parse().unwrap());
+        let fleet = builder()
+            .setting("dns.cf.provider", "cloudflare")
+            .setting("dns.cf.api_token", "x")
+            .certificate("a.example")
+            .wanted(own.clone())
+            .build()
+            .unwrap();
+        assert_eq!(fleet.config.certificates, [wanted("a.example"), own]);
+        let alone = builder().wanted(wanted("a.example")).build().unwrap();
+        assert_eq!(alone.config.certificates, [wanted("a.example")]);
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_told_by_its_method() {
+        let error = |builder: Builder| builder.build().unwrap_err().to_string();
+        let line = error(builder().wanted(wanted("*.a.example")));
+        let start = "Fleet::builder().wanted: *.a.example is a wildcard, which ";
+        assert!(line.starts_with(start), "{line}");
+        let twice = builder()
+            .certificate("a.example")
+            .wanted(wanted("a.example"));
+        let start = "Fleet::builder().wanted: a.example is wanted already";
+        assert!(error(twice).starts_with(start));
     }
 }

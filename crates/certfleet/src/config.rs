@@ -5,12 +5,14 @@
 //! secret (the Redis URL, the master keys) shows itself neither in `Debug` nor in `Display`.
 
 mod redis_url;
+mod wanted;
 
 use std::{
     collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc,
     time::Duration,
 };
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use certfleet_acme::AcmeConfig;
 use certfleet_core::{
     FleetName, IssuerName, KeyRing, NodeId, ProviderName, Terms, Wanted, budget::Limits,
@@ -21,7 +23,11 @@ use certfleet_tls::Networks;
 use url::Url;
 use zeroize::Zeroizing;
 
-pub use self::redis_url::{RedisUrl, RedisUrlError};
+pub(crate) use self::wanted::Choices;
+pub use self::{
+    redis_url::{RedisUrl, RedisUrlError},
+    wanted::{MOST_NAMES, WantedError},
+};
 
 /// Everything a node of a fleet needs to know.
 #[derive(Clone, Debug)]
@@ -157,10 +163,10 @@ impl Secret {
         Self(Zeroizing::new(text.to_owned()))
     }
 
-    /// The text, for who has to send or compare it.
+    /// Whether it is this text; how long that takes tells nothing of how alike they are.
     #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
+    pub fn is(&self, text: &str) -> bool {
+        verify_slices_are_equal(self.0.as_bytes(), text.as_bytes()).is_ok()
     }
 }
 

@@ -3,14 +3,19 @@
 //! A setting comes from the environment or from a file, and the environment wins. Each value
 //! remembers where it was set, so that every error can say so. A name that begins with
 //! `CERTFLEET_` and is no setting is an error, never passed over. This is the only place that
-//! reads the environment; files other than the master key's are read by whoever calls
+//! reads the environment; files other than those that hold a secret are read by whoever calls
 //! [`Settings::with_file`].
+//!
+//! Flat settings describe the default terms, and one issuer and one DNS provider called `main`.
+//! Further ones, and certificates with terms of their own, stand in tables of the file; their
+//! values are set by paths such as `issuer.le.directory`.
 
-mod duration;
 mod error;
 pub mod known;
 mod master_key;
 mod read;
+mod secret;
+mod section;
 mod service_link;
 
 use std::{
@@ -22,16 +27,21 @@ use std::{
 
 use zeroize::Zeroizing;
 
+use self::known::tables::{self, Stray};
 pub use self::{
     error::{Origin, Place, SettingsError},
     known::Setting,
 };
 use crate::config::Config;
 
+/// What the issuer and the DNS provider that flat settings describe are called.
+pub(crate) const MAIN: &str = "main";
+
 /// The settings that are set.
 #[derive(Debug)]
 pub struct Settings {
-    values: BTreeMap<&'static str, Value>,
+    /// By path.
+    values: BTreeMap<String, Value>,
     /// The first thing that was set wrongly in code; told when the configuration is asked for.
     fault: Option<SettingsError>,
     /// The host's name, which a node goes by if it is not given another.
@@ -41,6 +51,7 @@ pub struct Settings {
 /// A value with the origin it came from.
 struct Value {
     setting: &'static Setting,
+    path: String,
     text: Zeroizing<String>,
     origin: Origin,
 }
@@ -81,8 +92,9 @@ impl Settings {
 
     /// Adds what a file says, where the environment does not say it already.
     ///
-    /// `file` is the name to use in messages; `entries` are its keys and values, a list's members
-    /// joined by commas.
+    /// `file` is the name to use in messages; `entries` are its keys and values. The members of a
+    /// list are joined by commas; a value in a table has a path for a key, `issuer.le.email`, and
+    /// one of several tables its number, `certificates.2.names`.
     ///
     /// # Errors
     /// [`SettingsError::Unknown`] for a key that is no setting, [`SettingsError::Invalid`] for an
@@ -118,22 +130,13 @@ impl Settings {
     }
 
     /// Adds a value for a setting that has none yet.
-    fn add(&mut self, key: &str, text: Option<&str>, origin: Origin) -> Result<(), SettingsError> {
-        let Some(setting) = Setting::by_key(key) else {
-            let nearest = Setting::nearest(key);
-            return Err(SettingsError::Unknown {
-                place: origin.place(key),
-                nearest: match origin {
-                    Origin::Environment => nearest.variable(),
-                    Origin::File(_) | Origin::Code(_) => nearest.key.to_owned(),
-                },
-            });
-        };
+    fn add(&mut self, path: &str, text: Option<&str>, origin: Origin) -> Result<(), SettingsError> {
+        let setting = setting_at(path, &origin)?;
         let text = match text {
             Some(text) if !text.trim().is_empty() => text.trim(),
             other => {
                 return Err(SettingsError::Invalid {
-                    place: origin.place(key),
+                    place: origin.place(path),
                     found: other
                         .map_or("it is not UTF-8", |_| "it is set but empty")
                         .to_owned(),
@@ -141,8 +144,9 @@ impl Settings {
                 });
             }
         };
-        self.values.entry(setting.key).or_insert_with(|| Value {
+        self.values.entry(path.to_owned()).or_insert_with(|| Value {
             setting,
+            path: path.to_owned(),
             text: Zeroizing::new(text.to_owned()),
             origin,
         });
@@ -172,9 +176,18 @@ impl Settings {
             .map(str::to_owned)
     }
 
+    /// What stands in tables: each path, its value in a form that may be shown to anyone, and where
+    /// it was set.
+    pub fn in_tables(&self) -> impl Iterator<Item = (&str, &str, Place)> {
+        self.values
+            .values()
+            .filter(|value| Setting::by_key(&value.path).is_none())
+            .map(|value| (value.path.as_str(), value.shown(), value.place()))
+    }
+
     /// The configuration these settings make.
     ///
-    /// Beyond the settings themselves it depends on the master key's file alone.
+    /// Beyond the settings themselves it depends on the files that hold secrets alone.
     ///
     /// # Errors
     /// The first setting that is not good, in the order of [`known::ALL`].
@@ -203,6 +216,38 @@ fn key_of(variable: &OsStr) -> Option<String> {
     Some(key.strip_prefix(known::PREFIX)?.to_ascii_lowercase())
 }
 
+/// The setting that a path names at this origin.
+fn setting_at(path: &str, origin: &Origin) -> Result<&'static Setting, SettingsError> {
+    if let Some(setting) = Setting::by_key(path) {
+        return Ok(setting);
+    }
+    let place = origin.place(path);
+    let stray = match (origin, tables::resolve(path)) {
+        // The environment has no tables.
+        (Origin::Environment, _) => {
+            return Err(SettingsError::Unknown {
+                place,
+                nearest: Setting::nearest(path).variable(),
+            });
+        }
+        (_, Ok(setting)) => return Ok(setting),
+        (_, Err(stray)) => stray,
+    };
+    Err(match stray {
+        Stray::Unknown(nearest) => SettingsError::Unknown { place, nearest },
+        Stray::Plain(header) => SettingsError::Invalid {
+            place,
+            found: "it is no table with values in it".to_owned(),
+            wanted: format!("a table {header}"),
+        },
+        Stray::Name(header) => SettingsError::Invalid {
+            place,
+            found: "the table's name cannot be one".to_owned(),
+            wanted: format!("{header}, the name of 1 to 63 of the characters a-z 0-9 -"),
+        },
+    })
+}
+
 /// The folder programs keep this user's data in, by the XDG base directory specification.
 #[must_use]
 pub fn user_data_dir() -> Option<PathBuf> {
@@ -225,18 +270,21 @@ fn host_name() -> Option<String> {
 
 impl Value {
     fn place(&self) -> Place {
-        self.origin.place(self.setting.key)
+        self.origin.place(&self.path)
+    }
+
+    fn shown(&self) -> &str {
+        if self.setting.secret {
+            "(secret)"
+        } else {
+            &self.text
+        }
     }
 }
 
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = if self.setting.secret {
-            "(secret)"
-        } else {
-            self.text.as_str()
-        };
-        write!(f, "{text:?} from {}", self.place())
+        write!(f, "{:?} from {}", self.shown(), self.place())
     }
 }
 

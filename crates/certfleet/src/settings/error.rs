@@ -82,6 +82,14 @@ pub enum SettingsError {
         /// What it must be set to.
         wanted: String,
     },
+    /// Something must be set in a table and is not.
+    #[error("{place} is not set; wanted: {wanted}")]
+    MissingKey {
+        /// What must be set.
+        place: Place,
+        /// What it must be set to.
+        wanted: String,
+    },
     /// Two settings say the same thing and only one may.
     #[error("{first} and {second} are both set; wanted: one of them")]
     Both {

@@ -1,76 +1,27 @@
 //! The key ring, from the setting itself or from the file it names.
-//!
-//! What is read is wiped again and is never part of an error. The file is the one thing beside the
-//! settings that a configuration depends on.
 
-use std::{fs::File, io::Read, os::unix::fs::MetadataExt, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use certfleet_core::{KeyRing, seal::MasterKey};
-use zeroize::Zeroizing;
 
 use super::{
-    Origin, Settings, SettingsError, Value,
+    Settings, SettingsError,
     known::{MASTER_KEY, MASTER_KEY_FILE},
+    secret::Pair,
+    section::Section,
 };
-
-/// More than a thousand keys; a file that is longer is not what was meant.
-const LONGEST_FILE: u64 = 64 * 1024;
 
 /// The keys the settings give.
 pub(super) fn ring(settings: &Settings) -> Result<Arc<KeyRing>, SettingsError> {
-    let given = settings.values.get(MASTER_KEY.key);
-    let file = settings.values.get(MASTER_KEY_FILE.key);
-    let value = match (given, file) {
-        (Some(given), Some(file)) => match (&given.origin, &file.origin) {
-            (Origin::Environment, Origin::Environment) => return Err(both(given, file)),
-            (Origin::Environment, _) => given,
-            (_, Origin::Environment) => file,
-            _ => return Err(both(given, file)),
-        },
-        (Some(value), None) | (None, Some(value)) => value,
-        (None, None) => {
-            return Err(SettingsError::Missing {
-                setting: &MASTER_KEY,
-                wanted: format!("{}; or {}", MASTER_KEY.wanted(), MASTER_KEY_FILE.variable()),
-            });
-        }
+    let pair = Pair {
+        given: &MASTER_KEY,
+        file: &MASTER_KEY_FILE,
     };
-    let ring = if value.setting == &MASTER_KEY_FILE {
-        read(Path::new(value.text.as_str()))
-            .and_then(|text| parse(&text))
-            .map_err(|problem| format!("in the file {:?}, {problem}", value.text.as_str()))
-    } else {
-        parse(&value.text).map_err(|problem| format!("the value (not shown): {problem}"))
-    };
-    ring.map(Arc::new).map_err(|found| SettingsError::Invalid {
-        place: value.place(),
-        found,
-        wanted: value.setting.wanted(),
+    let ring = pair.read(&Section::flat(settings), parse)?;
+    ring.map(Arc::new).ok_or_else(|| SettingsError::Missing {
+        setting: &MASTER_KEY,
+        wanted: format!("{}; or {}", MASTER_KEY.wanted(), MASTER_KEY_FILE.variable()),
     })
-}
-
-fn both(given: &Value, file: &Value) -> SettingsError {
-    SettingsError::Both {
-        first: given.place(),
-        second: file.place(),
-    }
-}
-
-fn read(path: &Path) -> Result<Zeroizing<String>, String> {
-    let file = File::open(path).map_err(|error| format!("which cannot be opened: {error}"))?;
-    let mode = file.metadata().map_or(0, |metadata| metadata.mode());
-    if mode & 0o004 != 0 {
-        tracing::warn!(
-            file = %path.display(),
-            mode = format_args!("{:03o}", mode & 0o777),
-            "the master key can be read by every user of this host; wanted: mode 600"
-        );
-    }
-    let mut text = Zeroizing::new(String::new());
-    file.take(LONGEST_FILE)
-        .read_to_string(&mut text)
-        .map_err(|error| format!("which cannot be read: {error}"))?;
-    Ok(text)
 }
 
 /// Keys separated by commas or on lines of their own; the first seals.

@@ -1,73 +1,102 @@
-//! From settings to a configuration: each value read into its type, in the order of the table.
+//! From settings to a configuration: each value read into its type.
 
-use std::{
-    collections::BTreeSet, fmt, net::SocketAddr, num::NonZeroU16, path::Path, str::FromStr,
-    time::Duration,
-};
+mod certificates;
+mod issuers;
+mod on_demand;
+mod providers;
+mod rate;
+mod terms;
 
-use certfleet_acme::{AcmeConfig, ConfigError, Directory};
-use certfleet_core::{NameSet, NodeId};
-use certfleet_tls::{Networks, NetworksError};
+use std::{net::SocketAddr, num::NonZeroU16, path::Path, time::Duration};
+
+use certfleet_core::{NodeId, retry::RetrySchedule};
+use certfleet_tls::Networks;
 
 use super::{
-    Setting, Settings, SettingsError, duration,
+    MAIN, Setting, Settings, SettingsError,
     known::{
-        ACME_CA_FILE, ACME_DIRECTORY, ADMIN_ADDR, CHALLENGE_ALLOW, CHALLENGE_BURST, CHALLENGE_RATE,
-        DATA_DIR, DOMAINS, DRAIN_PAUSE, DRAIN_TIMEOUT, EMAIL, FLEET, HTTP_ADDR, HTTPS_ADDR,
-        LEASE_TTL, NODE_ID, PROXY_PROTOCOL_FROM, PUBLIC_HTTPS_PORT, REDIS_URL, RENEW_BEFORE,
-        RENEW_CHECK_INTERVAL, START_PAUSE,
+        ADMIN_ADDR, ADMIN_TOKEN, ADMIN_TOKEN_FILE, CHALLENGE_ALLOW, CHALLENGE_BURST,
+        CHALLENGE_RATE, DATA_DIR, DRAIN_PAUSE, DRAIN_TIMEOUT, FLEET, HTTP_ADDR, HTTPS_ADDR,
+        LEASE_TTL, NODE_ID, ORDERS_PER_FLEET, ORDERS_PER_NODE, PROXY_PROTOCOL_FROM,
+        PUBLIC_HTTPS_PORT, REDIS_URL, RENEW_CHECK_INTERVAL, RETRY_FIRST, RETRY_SLOW, RETRY_TRIES,
+        START_PAUSE,
     },
     master_key,
+    secret::Pair,
+    section::{Section, found, plain, told, within},
 };
-use crate::config::{BackendConfig, Config, IssuerConfig, RedisUrl};
+use crate::config::{BackendConfig, Choices, Config, RedisUrl, Secret};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
+const TOKEN: Pair = Pair {
+    given: &ADMIN_TOKEN,
+    file: &ADMIN_TOKEN_FILE,
+};
+
 pub(super) fn config(settings: &Settings) -> Result<Config, SettingsError> {
-    let fleet = required(settings, &FLEET, plain)?;
-    let node = optional(settings, &NODE_ID, plain)?
+    let flat = Section::flat(settings);
+    let fleet = flat.required(&FLEET, plain)?;
+    let node = flat
+        .optional(&NODE_ID, plain)?
         .unwrap_or_else(|| node_of_host(settings.host.as_deref()));
-    let data_dir = optional(settings, &DATA_DIR, plain)?;
-    let backend = backend(settings, data_dir.as_deref())?;
-    let certificates = required(settings, &DOMAINS, domains)?;
-    let issuer = issuer(settings, &certificates, data_dir.as_deref())?;
+    let data_dir = flat.optional(&DATA_DIR, plain)?;
+    let backend = backend(&flat, data_dir.as_deref())?;
+    let issuers = issuers::all(settings, data_dir.as_deref())?;
+    let dns = providers::all(settings)?;
+    let terms = terms::fleet(&flat, &issuers, &dns)?;
+    let choices = Choices {
+        terms: &terms,
+        issuers: &issuers,
+        dns: &dns,
+    };
+    let certificates = certificates::all(settings, &choices)?;
     let keys = master_key::ring(settings)?;
-    let http_addr = required(settings, &HTTP_ADDR, plain)?;
-    let https_addr = required(settings, &HTTPS_ADDR, plain)?;
-    let admin_addr = required(settings, &ADMIN_ADDR, plain)?;
-    apart(settings, &HTTPS_ADDR, https_addr, &HTTP_ADDR, http_addr)?;
-    apart(settings, &ADMIN_ADDR, admin_addr, &HTTP_ADDR, http_addr)?;
-    apart(settings, &ADMIN_ADDR, admin_addr, &HTTPS_ADDR, https_addr)?;
+    let http_addr = flat.required(&HTTP_ADDR, plain)?;
+    let https_addr = flat.required(&HTTPS_ADDR, plain)?;
+    let admin_addr = flat.required(&ADMIN_ADDR, plain)?;
+    apart(&flat, &HTTPS_ADDR, https_addr, &HTTP_ADDR, http_addr)?;
+    apart(&flat, &ADMIN_ADDR, admin_addr, &HTTP_ADDR, http_addr)?;
+    apart(&flat, &ADMIN_ADDR, admin_addr, &HTTPS_ADDR, https_addr)?;
+    let pause = || within(Duration::ZERO, HOUR);
     Ok(Config {
         fleet,
         node,
         backend,
         certificates,
-        issuer,
+        terms,
+        issuers,
+        dns,
+        dns_lookup: providers::lookup(&flat)?,
+        on_demand: on_demand::config(&flat)?,
+        retry: retry(&flat)?,
+        orders_per_node: flat.required(&ORDERS_PER_NODE, plain)?,
+        orders_per_fleet: flat.required(&ORDERS_PER_FLEET, plain)?,
         keys,
         http_addr,
         https_addr,
-        public_https_port: required(settings, &PUBLIC_HTTPS_PORT, port)?,
-        proxy_protocol_from: optional(settings, &PROXY_PROTOCOL_FROM, networks)?
+        public_https_port: flat.required(&PUBLIC_HTTPS_PORT, port)?,
+        proxy_protocol_from: flat
+            .optional(&PROXY_PROTOCOL_FROM, networks)?
             .unwrap_or_default(),
-        challenge_allow: required(settings, &CHALLENGE_ALLOW, networks)?,
-        challenge_rate: required(settings, &CHALLENGE_RATE, plain)?,
-        challenge_burst: required(settings, &CHALLENGE_BURST, plain)?,
+        challenge_allow: flat.required(&CHALLENGE_ALLOW, networks)?,
+        challenge_rate: flat.required(&CHALLENGE_RATE, plain)?,
+        challenge_burst: flat.required(&CHALLENGE_BURST, plain)?,
         admin_addr,
+        admin_token: TOKEN.read(&flat, token)?,
         data_dir,
-        lease_ttl: required(settings, &LEASE_TTL, within(SECOND, HOUR))?,
-        renew_check_interval: required(settings, &RENEW_CHECK_INTERVAL, within(SECOND / 10, DAY))?,
-        renew_before: required(settings, &RENEW_BEFORE, within(SECOND, 365 * DAY))?,
-        start_pause: required(settings, &START_PAUSE, within(Duration::ZERO, HOUR))?,
-        drain_pause: required(settings, &DRAIN_PAUSE, within(Duration::ZERO, HOUR))?,
-        drain_timeout: required(settings, &DRAIN_TIMEOUT, within(Duration::ZERO, HOUR))?,
+        lease_ttl: flat.required(&LEASE_TTL, within(SECOND, HOUR))?,
+        renew_check_interval: flat.required(&RENEW_CHECK_INTERVAL, within(SECOND / 10, DAY))?,
+        start_pause: flat.required(&START_PAUSE, pause())?,
+        drain_pause: flat.required(&DRAIN_PAUSE, pause())?,
+        drain_timeout: flat.required(&DRAIN_TIMEOUT, pause())?,
     })
 }
 
-fn backend(settings: &Settings, data_dir: Option<&Path>) -> Result<BackendConfig, SettingsError> {
-    let url = optional(settings, &REDIS_URL, |text| {
+fn backend(flat: &Section<'_>, data_dir: Option<&Path>) -> Result<BackendConfig, SettingsError> {
+    let url = flat.optional(&REDIS_URL, |text| {
         text.parse::<RedisUrl>()
             .map_err(|problem| format!("the value (not shown, it may hold a password): {problem}"))
     })?;
@@ -87,49 +116,29 @@ fn backend(settings: &Settings, data_dir: Option<&Path>) -> Result<BackendConfig
     }
 }
 
-fn issuer(
-    settings: &Settings,
-    certificates: &[NameSet],
-    data_dir: Option<&Path>,
-) -> Result<IssuerConfig, SettingsError> {
-    let directory = required(settings, &ACME_DIRECTORY, |text| match text {
-        "built-in" => Ok(None),
-        other => directory(other).map(Some),
+fn retry(flat: &Section<'_>) -> Result<RetrySchedule, SettingsError> {
+    let tries = flat.required(&RETRY_TRIES, |text| match plain(text)? {
+        tries @ 1..=100 => Ok(tries),
+        _ => Err(found(text)),
     })?;
-    let Some(directory) = directory else {
-        let data_dir = data_dir.ok_or_else(|| SettingsError::Missing {
-            setting: &DATA_DIR,
-            wanted: format!(
-                "{}, to keep the root of the built-in CA in",
-                DATA_DIR.wanted()
-            ),
-        })?;
-        return Ok(IssuerConfig::BuiltIn {
-            dir: data_dir.join("ca"),
-        });
-    };
-    let wildcard = certificates
-        .iter()
-        .flatten()
-        .find(|name| name.wildcard_base().is_some());
-    if let Some(name) = wildcard {
-        return Err(invalid(
-            settings,
-            &DOMAINS,
-            format!("{name} is a wildcard, which no CA issues by HTTP-01 (RFC 8555 section 8.3)"),
-        ));
-    }
-    let mut acme = AcmeConfig::new(directory);
-    acme.ca_file = optional(settings, &ACME_CA_FILE, plain)?;
-    acme.contact = optional(settings, &EMAIL, mail)?.into_iter().collect();
-    Ok(IssuerConfig::Acme(acme))
+    Ok(RetrySchedule {
+        first: flat.required(&RETRY_FIRST, within(SECOND, DAY))?,
+        tries,
+        slow: flat.required(&RETRY_SLOW, within(60 * SECOND, DAY))?,
+        ..RetrySchedule::default()
+    })
 }
 
-fn directory(text: &str) -> Result<Directory, String> {
-    text.parse().map_err(|error| match error {
-        ConfigError::Directory { problem, .. } => format!("{}, which {problem}", found(text)),
-        other => other.to_string(),
-    })
+/// Enough to be no word, and nothing that a header cannot carry.
+fn token(text: &str) -> Result<Secret, String> {
+    let text = text.trim();
+    if !(16..=256).contains(&text.len()) {
+        Err(format!("it has {} characters", text.chars().count()))
+    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Err("it has a space, or a character that is not ASCII".to_owned())
+    } else {
+        Ok(Secret::new(text))
+    }
 }
 
 fn port(text: &str) -> Result<u16, String> {
@@ -137,36 +146,7 @@ fn port(text: &str) -> Result<u16, String> {
 }
 
 fn networks(text: &str) -> Result<Networks, String> {
-    text.parse()
-        .map_err(|error: NetworksError| error.to_string())
-}
-
-fn domains(text: &str) -> Result<Vec<NameSet>, String> {
-    let mut seen = BTreeSet::new();
-    text.split(',')
-        .map(|names| {
-            let names: NameSet = names.trim().parse().map_err(|error| format!("{error}"))?;
-            if seen.insert(names.id()) {
-                Ok(names)
-            } else {
-                Err(format!("{names} stands there twice"))
-            }
-        })
-        .collect()
-}
-
-fn mail(text: &str) -> Result<String, String> {
-    let good = text.split_once('@').is_some_and(|(user, host)| {
-        !user.is_empty()
-            && !user.contains([':', ' '])
-            && !host.is_empty()
-            && !host.contains(['@', ' '])
-    });
-    if good {
-        Ok(text.to_owned())
-    } else {
-        Err(found(text))
-    }
+    told(text)
 }
 
 /// The host's name in a node's characters; `node` if there is none.
@@ -190,7 +170,7 @@ fn node_of_host(host: Option<&str>) -> NodeId {
 
 /// Two listeners cannot have one address; port 0 is another port each time.
 fn apart(
-    settings: &Settings,
+    flat: &Section<'_>,
     setting: &'static Setting,
     addr: SocketAddr,
     other: &'static Setting,
@@ -200,69 +180,13 @@ fn apart(
         return Ok(());
     }
     // Of the two, tell of the one that somebody set.
-    let set = if settings.place(setting).is_some() {
+    let set = if flat.value(setting).is_some() {
         setting
     } else {
         other
     };
     let clash = format!("{addr} is both {} and {}", setting.key, other.key);
-    Err(invalid(settings, set, clash))
-}
-
-fn required<T>(
-    settings: &Settings,
-    setting: &'static Setting,
-    parse: impl FnOnce(&str) -> Result<T, String>,
-) -> Result<T, SettingsError> {
-    optional(settings, setting, parse)?.ok_or_else(|| SettingsError::Missing {
-        setting,
-        wanted: setting.wanted(),
-    })
-}
-
-fn optional<T>(
-    settings: &Settings,
-    setting: &'static Setting,
-    parse: impl FnOnce(&str) -> Result<T, String>,
-) -> Result<Option<T>, SettingsError> {
-    settings
-        .text(setting)
-        .map(parse)
-        .transpose()
-        .map_err(|found| invalid(settings, setting, found))
-}
-
-fn invalid(settings: &Settings, setting: &'static Setting, found: String) -> SettingsError {
-    let place = settings.place(setting);
-    SettingsError::Invalid {
-        place: place.expect("a default is good, so what is bad was set"),
-        found,
-        wanted: setting.wanted(),
-    }
-}
-
-fn plain<T: FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| found(text))
-}
-
-fn within(least: Duration, most: Duration) -> impl FnOnce(&str) -> Result<Duration, String> {
-    move |text| {
-        duration::parse(text)
-            .filter(|duration| (least..=most).contains(duration))
-            .ok_or_else(|| found(text))
-    }
-}
-
-/// What was found, on one line and not endless.
-fn found(text: impl fmt::Display) -> String {
-    let text = text.to_string();
-    let shown: String = text.chars().take(80).collect();
-    let more = if shown.len() < text.len() {
-        " and more"
-    } else {
-        ""
-    };
-    format!("found {shown:?}{more}")
+    Err(flat.invalid(set, clash))
 }
 
 #[cfg(test)]

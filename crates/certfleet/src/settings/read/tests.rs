@@ -1,8 +1,13 @@
 //! Each setting, good and bad, down to the line a user reads.
 
+mod tables;
+
 use std::ffi::OsString;
 
 use super::*;
+use certfleet_core::{ChallengeKind, KeyType, policy::RenewBefore};
+
+use crate::settings::known::REDIS_URL;
 
 /// 32 zero bytes.
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -50,19 +55,47 @@ fn defaults_stand_for_what_is_not_set() {
     assert_eq!(config.challenge_allow.to_string(), "0.0.0.0/0,::/0");
     assert_eq!(config.challenge_rate.get(), 5);
     assert_eq!(config.challenge_burst.get(), 20);
-    assert_eq!(config.renew_before, 30 * DAY);
-    let names: Vec<_> = config.certificates.iter().map(NameSet::to_string).collect();
-    assert_eq!(names, ["a.example+b.example", "c.example"]);
+    let names = config.certificates.iter().map(|one| one.names.to_string());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["a.example+b.example", "c.example"]
+    );
+    let terms = &config.terms;
+    assert_eq!(terms.issuers, ["main".parse().unwrap()]);
+    assert_eq!(
+        terms.challenges,
+        [ChallengeKind::Http01, ChallengeKind::TlsAlpn01]
+    );
+    assert_eq!((terms.key_type, terms.reuse_key), (KeyType::P256, false));
+    assert_eq!(terms.renew_before, RenewBefore::Time(30 * DAY));
+    assert_eq!(
+        (&terms.dns, &terms.profile, &terms.chain),
+        (&None, &None, &None)
+    );
+    assert_eq!(config.issuers.len(), 1);
+    assert!(config.on_demand.is_none() && config.admin_token.is_none());
+    assert_eq!(config.retry, RetrySchedule::default());
+    assert_eq!(
+        (config.orders_per_node.get(), config.orders_per_fleet.get()),
+        (8, 32)
+    );
 }
 
 #[test]
 fn every_example_is_good() {
     for setting in super::super::known::ALL {
         let key = setting.key.to_ascii_uppercase();
-        if setting.key.starts_with("master_key") {
-            continue; // its example is a command, or a file that is not there
-        }
-        let settings = settings(&[(&key, setting.example)]).unwrap();
+        let with = match setting.key {
+            // Their examples are commands, or files that are not there.
+            "master_key" | "admin_token" => continue,
+            key if key.ends_with("_file") && key != "acme_ca_file" => continue,
+            "acme_eab_key_id" => ("ACME_EAB_MAC_KEY", "c2VjcmV0"),
+            "acme_eab_mac_key" => ("ACME_EAB_KEY_ID", "kid-1"),
+            "dns_provider" => ("DNS_OPTIONS", "api_token=x"),
+            "dns_options" => ("DNS_PROVIDER", "cloudflare"),
+            _ => ("FLEET", "default"),
+        };
+        let settings = settings(&[with, (&key, setting.example)]).unwrap();
         settings
             .config()
             .unwrap_or_else(|error| panic!("{key}: {error}"));
@@ -130,7 +163,7 @@ fn each_bad_value_has_its_one_line() {
         (
             "DOMAINS",
             "*.a.example",
-            "*.a.example is a wildcard, which no CA issues by HTTP-01 (RFC 8555 section 8.3); wanted: domain names, those of one certificate joined by + and certificates separated by commas, such as example.com+www.example.com,example.org",
+            "*.a.example is a wildcard, which no CA issues by other challenges than dns-01 (RFC 8555 section 7.1.3); set dns_provider, or add a table [dns.NAME]; wanted: domain names, those of one certificate joined by + and certificates separated by commas, such as example.com+www.example.com,example.org",
         ),
         (
             "ACME_DIRECTORY",
@@ -215,7 +248,92 @@ fn each_bad_value_has_its_one_line() {
         (
             "RENEW_BEFORE",
             "0s",
-            "found \"0s\"; wanted: a duration from 1s to 365d, such as 30d",
+            "found \"0s\"; wanted: a duration from 1s to 365d, or a share of the lifetime from 1% to 99%, such as 30d",
+        ),
+        (
+            "RENEW_BEFORE",
+            "100%",
+            "found \"100%\"; wanted: a duration from 1s to 365d, or a share of the lifetime from 1% to 99%, such as 30d",
+        ),
+        (
+            "ISSUERS",
+            "main,zero",
+            "there is no issuer called zero, only main; a table [issuer.zero] in the configuration file makes one; wanted: names of issuers, separated by commas, such as main",
+        ),
+        (
+            "CHALLENGES",
+            "http-01,dns-01",
+            "dns-01 needs a DNS provider; set dns_provider, or add a table [dns.NAME]; wanted: some of http-01, tls-alpn-01 and dns-01, separated by commas, such as tls-alpn-01,http-01",
+        ),
+        (
+            "CHALLENGES",
+            "http",
+            "\"http\" is no challenge; there are http-01, tls-alpn-01 and dns-01; wanted: some of http-01, tls-alpn-01 and dns-01, separated by commas, such as tls-alpn-01,http-01",
+        ),
+        (
+            "CHALLENGES",
+            "http-01,http-01",
+            "http-01 stands there twice; wanted: some of http-01, tls-alpn-01 and dns-01, separated by commas, such as tls-alpn-01,http-01",
+        ),
+        (
+            "KEY_TYPE",
+            "rsa",
+            "found \"rsa\"; wanted: p256, p384, rsa2048 or rsa4096, such as p384",
+        ),
+        (
+            "REUSE_KEY",
+            "yes",
+            "found \"yes\"; wanted: true or false, such as true",
+        ),
+        (
+            "ACME_EAB_KEY_ID",
+            "kid-1",
+            "it is half of an external account; wanted: environment variable CERTFLEET_ACME_EAB_MAC_KEY as well: the key in base64url, as the CA hands it out, such as c2VjcmV0LXNlY3JldC1zZWNyZXQ",
+        ),
+        (
+            "ACME_EAB_MAC_KEY",
+            "hunter2",
+            "it is half of an external account; wanted: environment variable CERTFLEET_ACME_EAB_KEY_ID as well: the key id as the CA hands it out, such as kid-1",
+        ),
+        (
+            "ACME_EAB_ALGORITHM",
+            "RS256",
+            "found \"RS256\"; wanted: HS256, HS384 or HS512, such as HS384",
+        ),
+        (
+            "DNS_OPTIONS",
+            "api_token=hunter2",
+            "there is no provider they are for; wanted: dns_provider as well",
+        ),
+        (
+            "DNS_RESOLVERS",
+            "dns.example",
+            "found \"dns.example\"; wanted: IP addresses, each perhaps with a port, separated by commas, such as 192.0.2.53,[2001:db8::53]:5353",
+        ),
+        (
+            "RATE_LIMITS",
+            "new_orders=300/3h,orders=5/1h",
+            "found \"orders\", which is no limit; there are new_orders, certificates_per_domain, duplicate_certificates, failed_authorizations; wanted: letsencrypt, none, or limits separated by commas, each a number in a time, such as new_orders=300/3h,certificates_per_domain=50/7d,duplicate_certificates=5/7d,failed_authorizations=5/1h",
+        ),
+        (
+            "ON_DEMAND_PERMISSION_URL",
+            "ftp://a.example",
+            "found \"ftp://a.example\"; wanted: an http or https URL, such as http://127.0.0.1:8000/may-have-certificate",
+        ),
+        (
+            "RETRY_SLOW",
+            "2d",
+            "found \"2d\"; wanted: a duration from 1m to 1d, such as 12h",
+        ),
+        (
+            "RETRY_TRIES",
+            "0",
+            "found \"0\"; wanted: a number from 1 to 100, such as 5",
+        ),
+        (
+            "ADMIN_TOKEN",
+            "hunter2",
+            "the value (not shown): it has 7 characters; wanted: a text of 16 to 256 characters without spaces, such as the output of certfleet key generate",
         ),
         (
             "DRAIN_TIMEOUT",
@@ -285,5 +403,96 @@ fn a_key_file_is_read_and_one_that_is_not_there_is_named() {
          cannot be opened: No such file or directory (os error 2); wanted: the path of a file \
          with 32 bytes in base64 (or several such lines: the first seals, any opens), such as \
          /run/secrets/certfleet.key"
+    );
+}
+
+#[test]
+fn on_demand_names_need_somebody_who_permits_them() {
+    let asked = settings(&[
+        ("DOMAINS", "none"),
+        ("ON_DEMAND_PERMISSION_URL", "http://127.0.0.1:8000/may"),
+        ("ON_DEMAND_NAMES", "5/1h"),
+    ]);
+    let config = asked.unwrap().config().unwrap();
+    assert!(config.certificates.is_empty());
+    let on_demand = config.on_demand.unwrap();
+    assert_eq!(
+        on_demand.permission_url.as_str(),
+        "http://127.0.0.1:8000/may"
+    );
+    assert_eq!((on_demand.names.get(), on_demand.per), (5, HOUR));
+    assert_eq!(
+        (on_demand.allowed_for, on_demand.denied_for),
+        (HOUR, 60 * SECOND)
+    );
+}
+
+#[test]
+fn the_limits_are_lets_encrypts_for_its_production_alone() {
+    for (directory, set, new_orders) in [
+        ("letsencrypt", "", Some((300, 36))),
+        (
+            "https://acme-v02.api.letsencrypt.org/directory",
+            "",
+            Some((300, 36)),
+        ),
+        ("letsencrypt", "none", None),
+        ("letsencrypt-staging", "", None),
+        ("letsencrypt-staging", "letsencrypt", Some((300, 36))),
+        (
+            "https://ca.example/dir",
+            "new_orders=10/1h",
+            Some((10, 360)),
+        ),
+    ] {
+        let settings = settings(&[("ACME_DIRECTORY", directory), ("RATE_LIMITS", set)]).unwrap();
+        let config = settings.config().unwrap();
+        let limit = config.issuers[&"main".parse().unwrap()].limits.new_orders;
+        let found = limit.map(|limit| (limit.capacity, limit.refill.as_secs()));
+        assert_eq!(found, new_orders, "{directory} {set}");
+    }
+}
+
+#[test]
+fn too_many_names_are_told_how_to_be_split() {
+    let names = |domain: &'static str, count| (0..count).map(move |i| format!("n{i}.{domain}"));
+    let one: Vec<_> = names("example.com", 60)
+        .chain(names("example.co.uk", 120))
+        .collect();
+    let line = error(&[("DOMAINS", &one.join("+"))]);
+    assert!(
+        line.contains(
+            "180 names are too many for one certificate, which has up to 100; split them by \
+             registered domain: example.co.uk (120, in 2 parts), example.com (60); wanted: "
+        ),
+        "{line}"
+    );
+    let good: Vec<_> = names("example.com", 100).collect();
+    assert!(
+        settings(&[("DOMAINS", &good.join("+"))])
+            .unwrap()
+            .config()
+            .is_ok()
+    );
+}
+
+#[test]
+fn addresses_are_names_too() {
+    let settings = settings(&[("DOMAINS", "192.0.2.7+a.example,2001:db8::1")]).unwrap();
+    let config = settings.config().unwrap();
+    let ids = config
+        .certificates
+        .iter()
+        .map(|one| one.names.id().to_string());
+    assert_eq!(ids.last().unwrap(), "_6.2001-db8--1");
+    let line = error(&[
+        ("DOMAINS", "192.0.2.7"),
+        ("CHALLENGES", "dns-01"),
+        ("DNS_PROVIDER", "cloudflare"),
+        ("DNS_OPTIONS", "api_token=x"),
+    ]);
+    assert!(
+        line.contains("192.0.2.7 is an address, which dns-01 does not validate"),
+        "{line}"
     );
 }
