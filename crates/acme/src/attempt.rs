@@ -2,23 +2,25 @@
 //!
 //! Whatever comes out, the challenge answers are withdrawn. Nothing outlives the attempt.
 
+mod chain;
+mod ordering;
 mod validation;
 
 use std::time::Duration;
 
 use certfleet_core::Bundle;
-use instant_acme::{Account, Error, Identifier, NewOrder, OrderStatus, RetryPolicy};
+use instant_acme::{Error, OrderStatus, RetryPolicy};
 use tokio::time::Instant;
 
 use crate::{
-    IssueError, Limits, Order, Step,
+    AcmeIssuer, IssueError, Issuer, Order, Step,
     answers::Answers,
-    certificate, clock,
+    certificate::{self, Expected},
+    clock,
     retry::{Repeat, Tries},
 };
 
 const WHOLE: &str = "get the certificate";
-const CREATE: &str = "create the order";
 const FINALIZE: &str = "finalize the order";
 const DOWNLOAD: &str = "issue the certificate";
 
@@ -29,31 +31,22 @@ const POLL_GROWTH: f32 = 1.25;
 
 /// One order at one CA.
 pub(crate) struct Attempt<'a> {
-    ca: &'a str,
-    account: &'a Account,
-    limit: Duration,
+    issuer: &'a AcmeIssuer,
     end: Instant,
     wanted: Order<'a>,
 }
 
 impl<'a> Attempt<'a> {
-    pub(crate) fn new(
-        ca: &'a str,
-        account: &'a Account,
-        limits: &Limits,
-        wanted: Order<'a>,
-    ) -> Self {
+    pub(crate) fn new(issuer: &'a AcmeIssuer, wanted: Order<'a>) -> Self {
         Self {
-            ca,
-            account,
-            limit: limits.order,
-            end: Instant::now() + limits.order,
+            issuer,
+            end: Instant::now() + issuer.limits.order,
             wanted,
         }
     }
 
     pub(crate) async fn run(&self) -> Result<Bundle, IssueError> {
-        self.accept_names()?;
+        self.accept()?;
         let mut answers = Answers::new(self.wanted.answers);
         let result = tokio::time::timeout_at(self.end, self.steps(&mut answers)).await;
         answers.withdraw().await;
@@ -61,51 +54,36 @@ impl<'a> Attempt<'a> {
     }
 
     async fn steps(&self, answers: &mut Answers<'_>) -> Result<Bundle, IssueError> {
-        let mut order = self.create().await?;
-        self.authorize(&mut order, answers).await?;
-
+        // First, since a key that was given may be of no use.
         let key = certificate::key(self.wanted.key).await?;
         let request = certificate::request(self.wanted.names, &key)?;
+
+        let mut order = self.create().await?;
+        self.authorize(&mut order, answers).await?;
         self.finalize(&mut order, &request).await?;
         self.step(Step::Finalized);
 
-        let chain = self.download(&mut order).await?;
         let unfit = |problem| IssueError::Certificate {
-            ca: self.ca.to_owned(),
+            ca: self.ca().to_owned(),
             problem,
         };
-        let bundle = Bundle::from_chain_pem(&chain, certificate::pkcs8(&key))
+        let pem = self.download(&mut order).await?;
+        let mut chain = chain::read_pem(&pem).map_err(unfit)?;
+        if let Some(preferred) = self.wanted.chain {
+            let url = order.state().certificate.clone();
+            chain = self.choose_chain(preferred, chain, url.as_deref()).await;
+        }
+        let bundle = Bundle::new(chain, certificate::pkcs8(&key))
             .map_err(|error| unfit(error.to_string()))?;
-        let leaf = certificate::check(&bundle, self.wanted.names, clock::now()).map_err(unfit)?;
+        let expected = Expected {
+            names: self.wanted.names,
+            replaces: self.wanted.replaces,
+        };
+        let leaf = certificate::check(&bundle, &expected, clock::now()).map_err(unfit)?;
         self.step(Step::Downloaded {
             serial: leaf.serial,
         });
         Ok(bundle)
-    }
-
-    async fn create(&self) -> Result<instant_acme::Order, IssueError> {
-        let names: Vec<_> = self
-            .wanted
-            .names
-            .iter()
-            .map(|name| match name.address() {
-                Some(address) => Identifier::Ip(address),
-                None => Identifier::Dns(name.to_string()),
-            })
-            .collect();
-        let request = NewOrder::new(&names);
-        let mut tries = Tries::new(Repeat::Doubles);
-        let order = loop {
-            match self.account.new_order(&request).await {
-                Ok(order) => break order,
-                Err(error) => tries.pause(self.error(CREATE, error)).await?,
-            }
-        };
-        self.step(Step::OrderCreated {
-            url: order.url().to_owned(),
-            names: names.len(),
-        });
-        Ok(order)
     }
 
     async fn finalize(
@@ -165,17 +143,21 @@ impl<'a> Attempt<'a> {
                     next.map(|next| next.saturating_duration_since(now)),
                 )
             }
-            error => IssueError::from_acme(self.ca, operation, error),
+            error => IssueError::from_acme(self.ca(), operation, error),
         }
     }
 
     fn timed_out(&self, operation: &'static str, retry_after: Option<Duration>) -> IssueError {
         IssueError::TimedOut {
-            ca: self.ca.to_owned(),
+            ca: self.ca().to_owned(),
             operation,
-            limit: self.limit,
+            limit: self.issuer.limits.order,
             retry_after,
         }
+    }
+
+    fn ca(&self) -> &str {
+        self.issuer.name()
     }
 
     fn step(&self, step: Step) {

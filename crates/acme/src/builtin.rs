@@ -24,7 +24,11 @@ use rustls_pki_types::{CertificateDer, pem::PemObject};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use crate::{IssueError, Issuer, Order, Revocation, Step, certificate, clock};
+use crate::{
+    IssueError, Issuer, Order, Revocation, Step,
+    certificate::{self, Expected},
+    clock,
+};
 
 const NAME: &str = "built-in";
 const KEY_FILE: &str = "root-key.pem";
@@ -176,7 +180,11 @@ impl BuiltInCa {
         };
         let bundle = Bundle::new(vec![leaf.der().clone()], certificate::pkcs8(key))
             .map_err(|error| unfit(error.to_string()))?;
-        certificate::check(&bundle, names, now).map_err(unfit)?;
+        let expected = Expected {
+            names,
+            replaces: None,
+        };
+        certificate::check(&bundle, &expected, now).map_err(unfit)?;
         Ok(bundle)
     }
 }

@@ -6,7 +6,8 @@ use http::Uri;
 
 use crate::ConfigError;
 
-const KNOWN: [(&str, &str); 2] = [
+/// Those that their CAs and the other clients document.
+const KNOWN: [(&str, &str); 7] = [
     (
         "letsencrypt",
         "https://acme-v02.api.letsencrypt.org/directory",
@@ -15,6 +16,14 @@ const KNOWN: [(&str, &str); 2] = [
         "letsencrypt-staging",
         "https://acme-staging-v02.api.letsencrypt.org/directory",
     ),
+    ("zerossl", "https://acme.zerossl.com/v2/DV90"),
+    ("google", "https://dv.acme-v02.api.pki.goog/directory"),
+    (
+        "google-staging",
+        "https://dv.acme-v02.test-api.pki.goog/directory",
+    ),
+    ("sslcom-rsa", "https://acme.ssl.com/sslcom-dv-rsa"),
+    ("sslcom-ecc", "https://acme.ssl.com/sslcom-dv-ecc"),
 ];
 
 /// The directory URL of an ACME CA: https, or http on loopback.
@@ -37,6 +46,12 @@ impl Directory {
         self.url
             .split_once("://")
             .map_or(&self.url, |(_, rest)| rest)
+    }
+
+    /// The short names of the CAs that are known by one.
+    #[must_use]
+    pub fn known() -> Vec<&'static str> {
+        KNOWN.iter().map(|(name, _)| *name).collect()
     }
 
     /// Whether the scheme is https.
@@ -99,6 +114,11 @@ mod tests {
                 "letsencrypt-staging",
                 "acme-staging-v02.api.letsencrypt.org/directory",
             ),
+            ("zerossl", "acme.zerossl.com/v2/DV90"),
+            ("google", "dv.acme-v02.api.pki.goog/directory"),
+            ("google-staging", "dv.acme-v02.test-api.pki.goog/directory"),
+            ("sslcom-rsa", "acme.ssl.com/sslcom-dv-rsa"),
+            ("sslcom-ecc", "acme.ssl.com/sslcom-dv-ecc"),
             ("https://ca.example/acme/d", "ca.example/acme/d"),
             ("http://127.0.0.1:14000/dir", "127.0.0.1:14000/dir"),
             ("http://[::1]:14000/dir", "[::1]:14000/dir"),
@@ -115,7 +135,7 @@ mod tests {
             ("", "is no URL"),
             ("lets encrypt", "is no URL"),
             ("let's", "has no scheme"),
-            ("zerossl", "has no scheme"),
+            ("buypass", "has no scheme"),
             ("/dir", "has no host"),
             ("ftp://ca.example/", "has no scheme"),
             ("http://ca.example/dir", "would be asked in the clear"),

@@ -2,9 +2,14 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use certfleet_core::{ChallengeKind, Identifier};
+use certfleet_core::{ChallengeKind, Identifier, NameSet};
 
-use crate::{issuer::BoxError, problem::Problem, transport::Fault};
+use crate::{
+    Directory,
+    issuer::BoxError,
+    problem::{Problem, words},
+    transport::Fault,
+};
 
 /// An attempt to get a certificate or an account that failed.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +84,38 @@ pub enum IssueError {
         /// The words of the store or the DNS provider.
         source: BoxError,
     },
+    /// The certificate would have more names than a CA allows; it was not asked.
+    #[error(
+        "{names} names are too many for one certificate, {most} are allowed; take {} certificates: {}",
+        split.len(), sets(split)
+    )]
+    TooManyNames {
+        /// How many there are.
+        names: usize,
+        /// How many are allowed.
+        most: usize,
+        /// Sets that are small enough, by registered domain.
+        split: Vec<NameSet>,
+    },
+    /// The CA has no such profile; nothing was ordered.
+    #[error("{ca} has no profile {profile:?}; {}", profiles(known))]
+    UnknownProfile {
+        /// Which CA.
+        ca: String,
+        /// What was wanted.
+        profile: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The CA makes accounts only for those that it knows already.
+    #[error(
+        "{ca} wants an external account binding: configure the key id and the MAC key that it \
+         gives its customers"
+    )]
+    ExternalAccountRequired {
+        /// Which CA.
+        ca: String,
+    },
     /// There is no ACME CA at the configured URL.
     #[error("no ACME directory at {url}: found {found}; see the CA's documentation for its URL")]
     NotADirectory {
@@ -146,7 +183,7 @@ impl IssueError {
 
     /// A metric label out of a bounded set: an ACME error type such as `rateLimited` if the CA gave
     /// one, else `refused`, or one of `connection`, `timeout`, `challenge`, `board`, `directory`,
-    /// `answer`, `certificate`, `credentials`, `key`, `unsupported`, `crypto`.
+    /// `answer`, `certificate`, `credentials`, `names`, `key`, `unsupported`, `crypto`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -159,9 +196,22 @@ impl IssueError {
             Self::Answer { .. } => "answer",
             Self::Certificate { .. } => "certificate",
             Self::Credentials { .. } => "credentials",
+            Self::TooManyNames { .. } => "names",
+            Self::UnknownProfile { .. } => "invalidProfile",
+            Self::ExternalAccountRequired { .. } => "externalAccountRequired",
             Self::Key(_) => "key",
             Self::Unsupported { .. } => "unsupported",
             Self::Crypto { .. } => "crypto",
+        }
+    }
+
+    /// The CA's own words, if it gave any for the whole.
+    #[must_use]
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Refused { problem, .. } => Some(problem),
+            Self::Challenge { failures, .. } => failures.first().map(|failed| &failed.problem),
+            _ => None,
         }
     }
 
@@ -247,8 +297,8 @@ impl fmt::Display for Status {
 pub enum ConfigError {
     /// The text names no directory.
     #[error(
-        "{value:?} {problem}; wanted: letsencrypt, letsencrypt-staging, or the https:// URL of \
-         an ACME directory (http:// only on loopback)"
+        "{value:?} {problem}; wanted: {}, or the https:// URL of an ACME directory (http:// only \
+         on loopback)", Directory::known().join(", ")
     )]
     Directory {
         /// What was written.
@@ -259,6 +309,9 @@ pub enum ConfigError {
     /// A contact is no e-mail address.
     #[error("the contact {0:?} is no e-mail address such as ops@example.com")]
     Contact(String),
+    /// The external account cannot be used.
+    #[error("the external account: {0}; take both as the CA has given them")]
+    ExternalAccount(&'static str),
     /// The file with the CA's own root cannot be used.
     #[error("the root certificates in {}: {problem}", path.display())]
     CaFile {
@@ -296,6 +349,19 @@ impl fmt::Display for NoWay<'_> {
             None => f.write_str("; leave it out, or take another CA"),
         }
     }
+}
+
+fn sets(sets: &[NameSet]) -> String {
+    let texts: Vec<_> = sets.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}
+
+fn profiles(known: &[String]) -> String {
+    if known.is_empty() {
+        return "it has no profiles: leave it out".into();
+    }
+    let known: Vec<_> = known.iter().map(|name| words(name)).collect();
+    format!("there are {}", known.join(", "))
 }
 
 fn listed(kinds: &[ChallengeKind]) -> String {

@@ -100,6 +100,15 @@ pub enum Key<'a> {
     Given(&'a PrivatePkcs8KeyDer<'a>),
 }
 
+impl Debug for Key<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fresh(kind) => f.debug_tuple("Fresh").field(kind).finish(),
+            Self::Given(_) => f.write_str("Given(..)"),
+        }
+    }
+}
+
 /// What an issuer suggests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RenewalInfo {
@@ -123,6 +132,14 @@ pub struct Revocation<'a> {
     pub reason: RevocationReason,
     /// Its private key, to sign with where the account may not revoke it.
     pub key: Option<&'a PrivatePkcs8KeyDer<'a>>,
+}
+
+impl Debug for Revocation<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Revocation")
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Makes answers to challenges visible to the CA, through every node or in the DNS.

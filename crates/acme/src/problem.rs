@@ -12,7 +12,7 @@ const NAMESPACE: &str = "urn:ietf:params:acme:error:";
 const LONGEST: usize = 400;
 
 /// The error types that become metric labels (RFC 8555 section 6.7, RFC 9773, ACME profiles).
-const TYPES: [&str; 27] = [
+pub(crate) const TYPES: [&str; 27] = [
     "accountDoesNotExist",
     "alreadyReplaced",
     "alreadyRevoked",

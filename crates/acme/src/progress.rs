@@ -20,6 +20,11 @@ pub enum Step {
         /// How many names are in it.
         names: usize,
     },
+    /// The CA did not take it that the order replaces a certificate; it was made without.
+    ReplacesRefused {
+        /// The CA's words.
+        problem: String,
+    },
     /// The CA still trusts an earlier validation of this name.
     AuthorizationReused {
         /// The name.
@@ -46,6 +51,13 @@ pub enum Step {
     },
     /// The CA has the request for the certificate.
     Finalized,
+    /// The preferred chain is not to be had; the CA's default was taken.
+    ChainMissing {
+        /// The topmost issuer that was wanted.
+        wanted: String,
+        /// The topmost issuers there are.
+        found: Vec<String>,
+    },
     /// The certificate is here and fits.
     Downloaded {
         /// Its serial number in lower-case hexadecimal.
@@ -58,6 +70,12 @@ impl fmt::Display for Step {
         match self {
             Self::OrderCreated { url, names: 1 } => write!(f, "ordered 1 name: {url}"),
             Self::OrderCreated { url, names } => write!(f, "ordered {names} names: {url}"),
+            Self::ReplacesRefused { problem } => {
+                write!(
+                    f,
+                    "ordered without naming the certificate to replace: {problem}"
+                )
+            }
             Self::AuthorizationReused { name } => write!(f, "{name} is validated already"),
             Self::ChallengePresented { name, kind, token } => {
                 write!(f, "the {kind} answer for {name} is up (token {token})")
@@ -65,6 +83,10 @@ impl fmt::Display for Step {
             Self::ChallengeReady { name } => write!(f, "the CA was told to validate {name}"),
             Self::Validated { name } => write!(f, "{name} is validated"),
             Self::Finalized => f.write_str("the certificate was requested"),
+            Self::ChainMissing { wanted, found } => write!(
+                f,
+                "there is no chain up to {wanted:?}, only to {found:?}; the CA's default was taken"
+            ),
             Self::Downloaded { serial } => write!(f, "certificate {serial} was downloaded"),
         }
     }

@@ -28,7 +28,8 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-fn date(value: &str) -> Option<Timestamp> {
+/// A date of HTTP, in any of its forms (RFC 9110 section 5.6.7).
+pub(crate) fn date(value: &str) -> Option<Timestamp> {
     let at = httpdate::parse_http_date(value).ok()?;
     let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(Timestamp::UNIX_EPOCH.after(since))

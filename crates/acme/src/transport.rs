@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -22,6 +22,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject};
 
 use crate::{
     ConfigError, Directory, IssueError, clock,
+    clock_skew::ClockSkew,
     problem::{Problem, words},
     retry_after::retry_after,
 };
@@ -37,6 +38,7 @@ pub(crate) struct Transport {
     client: Client<HttpsConnector<HttpConnector>, BodyWrapper<Bytes>>,
     directory: Uri,
     limit: Duration,
+    skew: ClockSkew,
 }
 
 impl Transport {
@@ -69,18 +71,36 @@ impl Transport {
                 .parse()
                 .expect("a directory is made from a URL"),
             limit,
+            skew: ClockSkew::unknown(),
         })
+    }
+
+    /// How far this clock is from the CA's.
+    pub(crate) fn clock_skew(&self) -> Option<i64> {
+        self.skew.seconds()
+    }
+
+    /// Sends a request and takes the answer, within the time limit. An answer that is an error is a
+    /// [`Fault`], but for a refused nonce.
+    pub(crate) async fn send(
+        &self,
+        request: Request<BodyWrapper<Bytes>>,
+    ) -> Result<Response<Bytes>, Fault> {
+        tokio::time::timeout(self.limit, self.exchange(request))
+            .await
+            .unwrap_or(Err(Fault::TimedOut(self.limit)))
     }
 
     async fn exchange(
         &self,
         mut request: Request<BodyWrapper<Bytes>>,
-    ) -> Result<BytesResponse, Fault> {
+    ) -> Result<Response<Bytes>, Fault> {
         let posted = request.method() == Method::POST;
         let for_directory = request.method() == Method::GET && *request.uri() == self.directory;
         request
             .headers_mut()
             .insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        let asked = clock::now();
         let response = self
             .client
             .request(request)
@@ -89,6 +109,7 @@ impl Transport {
                 doubtful: posted && !error.is_connect(),
                 problem: with_causes(&error),
             })?;
+        self.skew.learn(response.headers(), asked, clock::now());
         let (parts, body) = response.into_parts();
         let body = match Limited::new(body, LARGEST_BODY).collect().await {
             Ok(body) => body.to_bytes(),
@@ -106,21 +127,16 @@ impl Transport {
                 found,
             });
         }
-        if !parts.status.is_success() {
-            let problem = Problem::from_body(&body);
-            if !(parts.status == StatusCode::BAD_REQUEST && problem.label() == "badNonce") {
-                return Err(Fault::Refused {
-                    status: parts.status,
-                    problem: Box::new(problem),
-                    retry_after: retry_after(&parts.headers, clock::now()),
-                    doubtful: posted && parts.status.is_server_error(),
-                });
+        let response = Response::from_parts(parts, body);
+        if !response.status().is_success() {
+            let nonce = response.status() == StatusCode::BAD_REQUEST
+                && Problem::from_body(response.body()).label() == "badNonce";
+            if !nonce {
+                let fault = Fault::refused(&response);
+                return Err(if posted { fault } else { fault.without_doubt() });
             }
         }
-        Ok(BytesResponse {
-            parts,
-            body: Box::new(body),
-        })
+        Ok(response)
     }
 }
 
@@ -131,11 +147,16 @@ impl HttpClient for Transport {
     ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, Error>> + Send>> {
         let this = self.clone();
         Box::pin(async move {
-            let limit = this.limit;
-            tokio::time::timeout(limit, this.exchange(request))
-                .await
-                .unwrap_or(Err(Fault::TimedOut(limit)))
-                .map_err(|fault| Error::Other(Box::new(fault)))
+            match this.send(request).await {
+                Ok(response) => {
+                    let (parts, body) = response.into_parts();
+                    Ok(BytesResponse {
+                        parts,
+                        body: Box::new(body),
+                    })
+                }
+                Err(fault) => Err(Error::Other(Box::new(fault))),
+            }
         })
     }
 }
@@ -230,6 +251,24 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// The error that `response` is. The CA may have acted nonetheless where the failure is its own.
+    pub(crate) fn refused(response: &Response<Bytes>) -> Self {
+        Self::Refused {
+            status: response.status(),
+            problem: Box::new(Problem::from_body(response.body())),
+            retry_after: retry_after(response.headers(), clock::now()),
+            doubtful: response.status().is_server_error(),
+        }
+    }
+
+    /// The same of a request that asked for nothing to be done.
+    fn without_doubt(mut self) -> Self {
+        if let Self::Refused { doubtful, .. } = &mut self {
+            *doubtful = false;
+        }
+        self
+    }
+
     pub(crate) fn into_error(self, ca: String, operation: &'static str) -> IssueError {
         match self {
             Self::Connection { problem, doubtful } => IssueError::Connection {

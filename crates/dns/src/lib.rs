@@ -1,13 +1,33 @@
-//! Placeholder until the crate lands.
-#![allow(missing_docs, missing_debug_implementations, clippy::all)]
-use std::sync::Arc;
-#[derive(Debug, Clone)] pub struct LookupConfig;
-#[derive(Debug, Clone)] pub struct ProviderConfig;
-#[derive(Debug)] pub struct Lookup;
-#[derive(Debug, thiserror::Error)] #[error("x")] pub struct DnsError;
-#[derive(Debug, thiserror::Error)] #[error("x")] pub struct ConfigError;
-pub struct TxtRecord { pub name: String, pub value: String }
-#[async_trait::async_trait] pub trait DnsProvider: Send + Sync + std::fmt::Debug { async fn set(&self, record: &TxtRecord) -> Result<(), DnsError>; async fn remove(&self, record: &TxtRecord) -> Result<(), DnsError>; }
-pub fn challenge_name(d: &str) -> String { format!("_acme-challenge.{d}") }
-impl Lookup { pub fn new(_: LookupConfig) -> Result<Self, ConfigError> { Ok(Lookup) } pub async fn delegate(&self, n: &str) -> Result<String, DnsError> { Ok(n.into()) } pub async fn await_published(&self, _: &TxtRecord) -> Result<(), DnsError> { Ok(()) } }
-impl ProviderConfig { pub fn build(&self, _: &Lookup) -> Result<Arc<dyn DnsProvider>, ConfigError> { Err(ConfigError) } }
+//! DNS-01 (RFC 8555 section 8.4): TXT records at DNS providers, and their propagation.
+//!
+//! A [`DnsProvider`] adds one TXT value at a name and takes it away again; values of others at the
+//! same name stay. [`ProviderConfig`] makes one from its kind and options; [`kinds`] lists them
+//! all. [`Lookup`] follows a delegated `_acme-challenge` name, finds zones, and waits until every
+//! authoritative server shows a record. Each call is one bounded try: when to try again is the
+//! caller's business, and so is [`DnsProvider::remove`] after whatever went wrong.
+//!
+//! This crate knows nothing of ACME, of Redis or of serving TLS. It sets no process-wide TLS
+//! provider and needs none: where the process has installed one, HTTPS uses that, else aws-lc-rs.
+
+mod acme_dns;
+mod error;
+mod exec;
+mod http;
+mod httpreq;
+mod kind;
+mod lookup;
+mod options;
+mod provider;
+mod published;
+mod record;
+mod rfc2136;
+mod secret;
+mod updater;
+mod zone;
+
+pub use error::{ConfigError, DnsError, Lagging, Place};
+pub use kind::{Kind, OptionSpec, kinds};
+pub use lookup::{Lookup, LookupConfig, Propagation};
+pub use provider::{DnsProvider, ProviderConfig};
+pub use record::{TxtRecord, challenge_name};
+pub use secret::Secret;

@@ -21,7 +21,7 @@ use std::{
 use anyhow::{Context, Result};
 use hyper::Method;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::management::Http;
 pub use self::{
@@ -168,10 +168,32 @@ impl Pebble {
     /// # Errors
     /// If challtestsrv does not take it, or another DNS server is asked in its place.
     pub async fn resolve(&self, name: &str, address: IpAddr) -> Result<()> {
+        let body = json!({"host": format!("{name}."), "addresses": [address]});
+        self.tell_dns("add-a", body).await
+    }
+
+    /// Adds a TXT record for `name` to those it has.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub async fn add_txt(&self, name: &str, value: &str) -> Result<()> {
+        let body = json!({"host": format!("{name}."), "value": value});
+        self.tell_dns("set-txt", body).await
+    }
+
+    /// Takes away all TXT records of `name`.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub async fn clear_txt(&self, name: &str) -> Result<()> {
+        let body = json!({"host": format!("{name}.")});
+        self.tell_dns("clear-txt", body).await
+    }
+
+    async fn tell_dns(&self, what: &str, body: Value) -> Result<()> {
         let dns = self.dns.as_ref();
         dns.context("this Pebble asks a DNS server of the test's own")?;
-        let url = format!("http://{}/add-a", self.addresses.dns_management);
-        let body = json!({"host": format!("{name}."), "addresses": [address]});
+        let url = format!("http://{}/{what}", self.addresses.dns_management);
         let body = body.to_string();
         self.http.request(Method::POST, &url, body).await.map(drop)
     }

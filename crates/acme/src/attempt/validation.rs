@@ -113,7 +113,7 @@ impl Attempt<'_> {
                 token: token.clone(),
                 key_authorization: challenge.key_authorization().as_str().to_owned(),
             };
-            answers.present(self.ca, answer).await?;
+            answers.present(self.ca(), answer).await?;
             self.step(Step::ChallengePresented {
                 name: name.clone(),
                 kind,
@@ -131,7 +131,7 @@ impl Attempt<'_> {
             .ok()
             .filter(|identifier| self.wanted.names.iter().any(|name| name == identifier))
             .ok_or_else(|| IssueError::Answer {
-                ca: self.ca.to_owned(),
+                ca: self.ca().to_owned(),
                 operation: AUTHORIZATIONS,
                 problem: format!("{:?} was not ordered", words(&text)),
             })
@@ -248,7 +248,7 @@ impl Attempt<'_> {
         match read {
             Err(error) => error,
             Ok(failures) if failures.is_empty() => IssueError::Refused {
-                ca: self.ca.to_owned(),
+                ca: self.ca().to_owned(),
                 operation: VALIDATE,
                 status: None,
                 problem: Box::new(problem.map(Into::into).unwrap_or_default()),
@@ -287,14 +287,14 @@ impl Attempt<'_> {
 
     fn failed(&self, failures: Vec<FailedName>) -> IssueError {
         IssueError::Challenge {
-            ca: self.ca.to_owned(),
+            ca: self.ca().to_owned(),
             failures,
         }
     }
 
     fn no_challenge(&self, name: &Identifier, offered: Option<Vec<ChallengeKind>>) -> IssueError {
         IssueError::NoChallenge {
-            ca: self.ca.to_owned(),
+            ca: self.ca().to_owned(),
             name: name.clone(),
             allowed: self.wanted.challenges.to_vec(),
             offered,

@@ -10,7 +10,10 @@ use certfleet_acme::{BuiltInCa, BuiltInCaError, Issuer};
 use certfleet_core::{Bundle, Leaf};
 use certfleet_testkit::process::TestDir;
 
-use crate::world::{Board, Steps, names, order, verify};
+use crate::{
+    board::Board,
+    world::{Steps, names, order, verify},
+};
 
 async fn issue(ca: &BuiltInCa, names_text: &str) -> Bundle {
     let names = names(names_text);

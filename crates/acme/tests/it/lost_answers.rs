@@ -14,7 +14,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::world::{World, names, verify};
+use crate::world::{World, names, open_account, verify};
 
 /// Stands before the CA, and cuts the connection in place of the next answer when told to.
 #[derive(Clone, Default)]
@@ -100,7 +100,7 @@ async fn an_order_survives_them_and_is_made_once() {
         ..AcmeConfig::new(format!("https://{proxy}/dir").parse().unwrap())
     })
     .unwrap();
-    let credentials = acme.create_account().await.unwrap();
+    let credentials = open_account(&acme).await.unwrap();
     let issuer = acme.sign_in(&credentials).await.unwrap();
     let names = names("a.example+b.example");
     for (i, (stage, such)) in stages.into_iter().enumerate() {

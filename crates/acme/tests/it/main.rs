@@ -5,9 +5,15 @@
     reason = "what a test needs and does not get fails the test"
 )]
 
+mod accounts;
+mod board;
 mod builtin;
+mod certificates;
+mod challenges;
 mod fake_ca;
 mod lost_answers;
 mod pebble;
 mod refusals;
+mod renewal;
+mod revocation;
 mod world;

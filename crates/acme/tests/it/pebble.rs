@@ -9,7 +9,7 @@ use certfleet_acme::{
 };
 use certfleet_core::{Answer, Leaf};
 
-use crate::world::{World, names, verify};
+use crate::world::{World, names, open_account, verify};
 
 #[tokio::test]
 async fn one_certificate_for_three_names() {
@@ -59,7 +59,7 @@ async fn half_of_all_nonces_refused_is_no_obstacle() {
 #[tokio::test]
 async fn an_account_is_made_once_and_taken_up_again() {
     let world = World::new(|_| {}).await;
-    let created = world.acme().create_account().await.unwrap();
+    let created = open_account(&world.acme()).await.unwrap();
     let stored = created.as_bytes().to_vec();
     drop(created);
 
@@ -173,7 +173,7 @@ async fn a_dropped_order_withdraws_its_answers() {
 #[tokio::test]
 async fn a_ca_that_falls_silent_costs_the_time_limit_and_no_more() {
     let world = World::new(|_| {}).await;
-    let credentials = world.acme().create_account().await.unwrap();
+    let credentials = open_account(&world.acme()).await.unwrap();
     let acme = world.acme_within(Limits {
         request: Duration::from_secs(20),
         order: Duration::from_secs(2),
@@ -196,9 +196,9 @@ async fn a_ca_that_falls_silent_costs_the_time_limit_and_no_more() {
 async fn a_ca_that_restarts_is_waited_for() {
     let mut world = World::new(|_| {}).await;
     let acme = world.acme();
-    let credentials = acme.create_account().await.unwrap();
+    let credentials = open_account(&acme).await.unwrap();
     world.pebble.stop().unwrap();
-    let (account, started) = tokio::join!(acme.create_account(), world.pebble.start_again());
+    let (account, started) = tokio::join!(open_account(&acme), world.pebble.start_again());
     started.unwrap();
     account.unwrap();
 
@@ -214,10 +214,10 @@ async fn a_ca_that_is_down_is_a_connection_error() {
     let mut world = World::new(|_| {}).await;
     let acme = world.acme();
     world.pebble.stop().unwrap();
-    let error = acme.create_account().await.unwrap_err();
+    let error = open_account(&acme).await.unwrap_err();
     assert_eq!(error.kind(), "connection");
     let text = error.to_string();
-    let start = format!("{}: cannot create an account: ", acme.name());
+    let start = format!("{}: cannot read the directory: ", acme.name());
     assert!(text.starts_with(&start), "{text}");
     assert!(text.contains("Connection refused"), "{text}");
 }
@@ -233,7 +233,7 @@ async fn a_ca_whose_root_is_not_trusted_is_refused() {
         ..AcmeConfig::new(directory)
     })
     .unwrap();
-    let error = acme.create_account().await.unwrap_err().to_string();
+    let error = open_account(&acme).await.unwrap_err().to_string();
     assert!(error.contains("invalid peer certificate"), "{error}");
     assert_eq!(world.pebble.accounts(), 0);
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use certfleet_acme::{Acme, AcmeConfig, AcmeIssuer, IssueError, Issuer, Limits};
 
 use crate::{
+    board::Board,
     fake_ca::{FakeCa, Reply},
-    world::{self, Board, Steps, names},
+    world::{self, Steps, names, open_account},
 };
 
 fn acme(ca: &FakeCa, limits: Limits) -> Acme {
@@ -19,7 +20,7 @@ fn acme(ca: &FakeCa, limits: Limits) -> Acme {
 
 async fn issuer(ca: &FakeCa) -> AcmeIssuer {
     let acme = acme(ca, Limits::default());
-    let credentials = acme.create_account().await.unwrap();
+    let credentials = open_account(&acme).await.unwrap();
     acme.sign_in(&credentials).await.unwrap()
 }
 
@@ -114,7 +115,7 @@ async fn what_is_no_directory_is_described() {
         let ca = FakeCa::start(move |_, _| Some(Reply::Say(status, headers.into(), body.into())));
         let ca = ca.await;
         let acme = acme(&ca, Limits::default());
-        let error = acme.create_account().await.unwrap_err();
+        let error = open_account(&acme).await.unwrap_err();
         assert_eq!(error.kind(), "directory");
         let url = ca.directory();
         assert_eq!(
@@ -135,7 +136,7 @@ async fn a_server_that_stumbles_is_asked_again() {
         _ => None,
     })
     .await;
-    acme(&ca, Limits::default()).create_account().await.unwrap();
+    open_account(&acme(&ca, Limits::default())).await.unwrap();
     assert_eq!((ca.asked("/dir"), ca.asked("/account")), (3, 1));
     let agent = concat!("certfleet/", env!("CARGO_PKG_VERSION"));
     assert!(
@@ -152,7 +153,7 @@ async fn a_silent_server_and_an_endless_answer_are_bounded() {
         request: Duration::from_millis(200),
         ..Limits::default()
     };
-    let error = acme(&ca, limits).create_account().await.unwrap_err();
+    let error = open_account(&acme(&ca, limits)).await.unwrap_err();
     assert_eq!(error.kind(), "timeout");
     assert!(
         error.to_string().ends_with("not done within 200ms"),
@@ -171,10 +172,7 @@ async fn a_silent_server_and_an_endless_answer_are_bounded() {
 async fn another_cas_account_is_not_used() {
     let one = FakeCa::start(|_, _| None).await;
     let other = FakeCa::start(|_, _| None).await;
-    let credentials = acme(&one, Limits::default())
-        .create_account()
-        .await
-        .unwrap();
+    let credentials = open_account(&acme(&one, Limits::default())).await.unwrap();
     let error = acme(&other, Limits::default())
         .sign_in(&credentials)
         .await

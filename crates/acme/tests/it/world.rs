@@ -1,14 +1,11 @@
-//! A challenge board in memory, a tiny responder that serves it, and a progress that remembers.
+//! A real CA, answers that it can reach in every way, and a progress that remembers.
 
-use std::{
-    collections::HashMap,
-    net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use certfleet_acme::{
-    Acme, AcmeConfig, AcmeIssuer, BoxError, ChallengeAnswers, Key, Limits, Order, Progress, Step,
+    Acme, AcmeConfig, AcmeIssuer, BoxError, ChallengeAnswers, Credentials, IssueError, Key, Limits,
+    Order, Progress, Step,
 };
 use certfleet_core::{Answer, Bundle, ChallengeKind, KeyType, NameSet};
 use certfleet_testkit::pebble::{Pebble, PebbleOptions};
@@ -18,93 +15,8 @@ use rustls::{
     crypto::aws_lc_rs,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-};
 
-/// Answers by their kind and key, as all nodes of a fleet would share them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Board {
-    answers: Arc<Mutex<HashMap<(ChallengeKind, String), Answer>>>,
-    seen: Arc<Mutex<Vec<Answer>>>,
-    confirmed: Arc<Mutex<Vec<usize>>>,
-}
-
-impl Board {
-    /// How many answers are up.
-    pub(crate) fn len(&self) -> usize {
-        self.answers.lock().unwrap().len()
-    }
-
-    /// How many answers were ever put up.
-    pub(crate) fn presented(&self) -> usize {
-        self.seen.lock().unwrap().len()
-    }
-
-    /// How many answers each confirmation was about.
-    pub(crate) fn confirmed(&self) -> Vec<usize> {
-        self.confirmed.lock().unwrap().clone()
-    }
-
-    fn find(&self, kind: ChallengeKind, key: &str) -> Option<Answer> {
-        let answers = self.answers.lock().unwrap();
-        answers.get(&(kind, key.to_owned())).cloned()
-    }
-
-    /// Serves the board on a free loopback port until the test ends.
-    pub(crate) async fn serve(&self) -> SocketAddr {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let board = self.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let board = board.clone();
-                tokio::spawn(async move { board.respond(stream).await });
-            }
-        });
-        address
-    }
-
-    async fn respond(&self, mut stream: TcpStream) -> Option<()> {
-        let mut lines = BufReader::new(&mut stream).lines();
-        let first = lines.next_line().await.ok()??;
-        while !lines.next_line().await.ok()??.is_empty() {}
-        let path = first.split(' ').nth(1)?;
-        let answer = path
-            .strip_prefix("/.well-known/acme-challenge/")
-            .and_then(|token| self.find(ChallengeKind::Http01, token));
-        let (status, body) = match answer {
-            Some(answer) => ("200 OK", answer.key_authorization),
-            None => ("404 Not Found", "no such token".into()),
-        };
-        let length = body.len();
-        let text = format!(
-            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-        );
-        stream.write_all(text.as_bytes()).await.ok()
-    }
-}
-
-#[async_trait]
-impl ChallengeAnswers for Board {
-    async fn present(&self, answer: &Answer) -> Result<(), BoxError> {
-        self.seen.lock().unwrap().push(answer.clone());
-        let mut answers = self.answers.lock().unwrap();
-        answers.insert((answer.kind, answer.key()), answer.clone());
-        Ok(())
-    }
-
-    async fn confirm(&self, answers: &[Answer]) -> Result<(), BoxError> {
-        self.confirmed.lock().unwrap().push(answers.len());
-        Ok(())
-    }
-
-    async fn withdraw(&self, answer: &Answer) {
-        let mut answers = self.answers.lock().unwrap();
-        answers.remove(&(answer.kind, answer.key()));
-    }
-}
+use crate::board::Board;
 
 /// Remembers every step, and tells a channel of it.
 #[derive(Debug, Default)]
@@ -150,7 +62,8 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new(change: impl FnOnce(&mut PebbleOptions)) -> Self {
         let board = Board::default();
-        let mut options = PebbleOptions::new(board.serve().await.port());
+        let mut options = PebbleOptions::new(board.serve_http().await.port());
+        options.tls_port = Some(board.serve_tls().await.port());
         change(&mut options);
         Self {
             pebble: Pebble::start(options).await.unwrap(),
@@ -161,31 +74,73 @@ impl World {
 
     /// The CA with its endpoint's root trusted.
     pub(crate) fn acme(&self) -> Acme {
-        self.acme_within(Limits::default())
+        self.acme_with(|_| {})
+    }
+
+    /// The same, configured as the test wants it.
+    pub(crate) fn acme_with(&self, change: impl FnOnce(&mut AcmeConfig)) -> Acme {
+        let directory = self.pebble.directory_url().parse().unwrap();
+        let mut config = AcmeConfig {
+            ca_file: Some(self.pebble.ca_file()),
+            contact: vec!["ops@example.com".into()],
+            ..AcmeConfig::new(directory)
+        };
+        change(&mut config);
+        Acme::new(config).unwrap()
     }
 
     /// The same with limits of the test's own.
     pub(crate) fn acme_within(&self, limits: Limits) -> Acme {
-        let directory = self.pebble.directory_url().parse().unwrap();
-        Acme::new(AcmeConfig {
-            ca_file: Some(self.pebble.ca_file()),
-            contact: vec!["ops@example.com".into()],
-            limits,
-            ..AcmeConfig::new(directory)
-        })
-        .unwrap()
+        self.acme_with(|config| config.limits = limits)
     }
 
     /// A new account, signed in.
     pub(crate) async fn issuer(&self) -> AcmeIssuer {
         let acme = self.acme();
-        let credentials = acme.create_account().await.unwrap();
+        let credentials = open_account(&acme).await.unwrap();
         acme.sign_in(&credentials).await.unwrap()
     }
 
+    /// A plain order, of which the answers can be reached in every way.
     pub(crate) fn order<'a>(&'a self, names: &'a NameSet) -> Order<'a> {
-        order(names, &self.board, &self.steps)
+        order(names, self, &self.steps)
     }
+
+    /// What verifies only under the CA's root.
+    pub(crate) async fn verify(&self, bundle: &Bundle, names: &NameSet) {
+        let root = self.pebble.issuing_root_pem().await.unwrap();
+        verify(bundle, names, &root).unwrap();
+    }
+}
+
+/// The board, and the DNS for what belongs there.
+#[async_trait]
+impl ChallengeAnswers for World {
+    async fn present(&self, answer: &Answer) -> Result<(), BoxError> {
+        self.board.present(answer).await?;
+        if answer.kind == ChallengeKind::Dns01 {
+            let name = format!("_acme-challenge.{}", answer.domain());
+            self.pebble.add_txt(&name, &answer.record()).await?;
+        }
+        Ok(())
+    }
+
+    async fn confirm(&self, answers: &[Answer]) -> Result<(), BoxError> {
+        self.board.confirm(answers).await
+    }
+
+    async fn withdraw(&self, answer: &Answer) {
+        self.board.withdraw(answer).await;
+        if answer.kind == ChallengeKind::Dns01 {
+            let name = format!("_acme-challenge.{}", answer.domain());
+            let _ = self.pebble.clear_txt(&name).await;
+        }
+    }
+}
+
+/// A new account.
+pub(crate) async fn open_account(acme: &Acme) -> Result<Credentials, IssueError> {
+    acme.open_account(&acme.new_key()?).await
 }
 
 /// A plain order: a fresh P-256 key, HTTP-01, and no wishes.
@@ -227,7 +182,7 @@ pub(crate) fn verify(
         .unwrap();
     let (leaf, rest) = bundle.chain().split_first().unwrap();
     for name in names {
-        let name = ServerName::try_from(name.as_str()).unwrap();
+        let name = ServerName::try_from(name.as_str().replacen('*', "any", 1)).unwrap();
         verifier.verify_server_cert(leaf, rest, &name, &[], UnixTime::now())?;
     }
     Ok(())

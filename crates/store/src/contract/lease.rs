@@ -175,11 +175,12 @@ pub async fn on_certificates_are_bounded(backend: &dyn Backend) {
     assert!(matches!(acquire("d.example", 3).await, Grant::Granted(_)));
 }
 
-/// A dead node's leases make room as they run out.
+/// A dead node's leases make room as they run out, whoever holds others.
 pub async fn that_ran_out_make_room(backend: &dyn Backend) {
+    lease(backend, "c.example").await;
     brief(backend).await;
-    let other = resource("b.example");
-    let within = || backend.acquire_within(&other, &node("node-b"), LONG, 1);
+    let (other, node) = (resource("b.example"), node("node-b"));
+    let within = || backend.acquire_within(&other, &node, LONG, 2);
     assert_eq!(within().await.unwrap(), Grant::Full);
     eventually("there is room", async || {
         matches!(within().await.unwrap(), Grant::Granted(_)).then_some(())
