@@ -205,6 +205,15 @@ impl IssueError {
         }
     }
 
+    /// The names that the CA has tried to validate, in vain.
+    pub fn failed_names(&self) -> impl Iterator<Item = &str> {
+        let failures = match self {
+            Self::Challenge { failures, .. } => &failures[..],
+            _ => &[],
+        };
+        failures.iter().map(|failed| failed.name.as_str())
+    }
+
     /// The CA's own words, if it gave any for the whole.
     #[must_use]
     pub fn problem(&self) -> Option<&Problem> {

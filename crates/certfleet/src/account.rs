@@ -64,6 +64,13 @@ pub enum AccountError {
     Lost(#[from] Lost),
 }
 
+/// Whether nothing is to be done before these are of use.
+fn is_settled(acme: &Acme, credentials: &Credentials) -> bool {
+    credentials.has_account()
+        && !credentials.is_rolling_over()
+        && !acme.contact_differs(credentials)
+}
+
 /// What was done to have the account as it is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
@@ -89,7 +96,7 @@ impl Keeper {
     pub(crate) async fn open(&self, acme: &Acme) -> Result<(Credentials, Done), AccountError> {
         loop {
             if let Some(credentials) = self.stored(acme).await?
-                && acme.is_settled(&credentials)
+                && is_settled(acme, &credentials)
             {
                 return Ok((credentials, Done::Nothing));
             }
@@ -115,7 +122,7 @@ impl Keeper {
             let (credentials, _) = self.settle(acme, &lease).await?;
             let both = credentials.with_next_key()?;
             self.keep(acme, &lease, &both).await?;
-            let changed = acme.settle(&both).await?;
+            let changed = acme.roll_over(&both).await?;
             self.keep(acme, &lease, &changed).await?;
             Ok(changed)
         };
@@ -137,24 +144,33 @@ impl Keeper {
         lease: &Lease,
     ) -> Result<(Credentials, Done), AccountError> {
         // A peer may have done it between our look and the lease.
-        let (before, created) = match self.stored(acme).await? {
-            Some(credentials) if acme.is_settled(&credentials) => {
+        let mut credentials = match self.stored(acme).await? {
+            Some(credentials) if is_settled(acme, &credentials) => {
                 return Ok((credentials, Done::Nothing));
             }
-            Some(credentials) => {
-                let created = !credentials.has_account();
-                (credentials, created)
-            }
+            Some(credentials) => credentials,
             None => {
                 let credentials = acme.new_key()?;
                 self.keep(acme, lease, &credentials).await?;
-                (credentials, true)
+                credentials
             }
         };
-        let settled = acme.settle(&before).await?;
-        self.keep(acme, lease, &settled).await?;
-        let done = if created { Done::Created } else { Done::Changed };
-        Ok((settled, done))
+        let mut done = Done::Changed;
+        if !credentials.has_account() {
+            credentials = acme.open_account(&credentials).await?;
+            self.keep(acme, lease, &credentials).await?;
+            done = Done::Created;
+        }
+        if credentials.is_rolling_over() {
+            credentials = acme.settle(&credentials).await?;
+            self.keep(acme, lease, &credentials).await?;
+        }
+        if acme.contact_differs(&credentials) {
+            let issuer = acme.sign_in(&credentials).await?;
+            credentials = issuer.update_contact(&credentials).await?;
+            self.keep(acme, lease, &credentials).await?;
+        }
+        Ok((credentials, done))
     }
 
     async fn lease(&self, acme: &Acme) -> Result<Option<Lease>, AccountError> {

@@ -23,7 +23,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-pub(crate) use self::{gate::Gate, permission_url::PermissionUrl};
+pub(crate) use self::{
+    gate::{Gate, Memories},
+    permission_url::PermissionUrl,
+};
 use crate::{node::Node, progress::Progress};
 
 /// How often a certificate that has failed lately is looked for.

@@ -74,7 +74,7 @@ impl Dns {
         self.provider(provider)?;
         for answer in answers {
             let record = self.record(answer).await?;
-            self.lookup.await_published(&record).await?;
+            self.lookup.await_published(&record, None).await?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use certfleet_acme::{IssueError, Issuer, Key, Order, Progress as OrderProgress, Step};
 use certfleet_core::{
-    Bundle, CertificateId, ChallengeKind, NameSet, RevocationReason, Timestamp, budget::Purpose,
+    Bundle, CertificateId, Identifier, RevocationReason, Timestamp, budget::Purpose,
 };
 use certfleet_store::{Budget, event::EventKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -83,7 +83,10 @@ impl Issuance {
     /// Has the fleet heed what an error says of the CA and of our names.
     async fn heed(&self, entry: &Entry, issuer: &dyn Issuer, error: &IssueError) {
         let node = &*self.node;
-        let failed = error.failed_names();
+        let failed: Vec<Identifier> = error
+            .failed_names()
+            .filter_map(|name| name.parse().ok())
+            .collect();
         budget::validations_failed(node, issuer.name(), &entry.limits, &failed).await;
         if let Some(pause) = error.pauses_issuer() {
             let until = node.clock.now().after(pause);
