@@ -61,7 +61,7 @@ pub use config::Config;
 pub use error::FleetError;
 pub use fleet::Fleet;
 pub use handle::Handle;
-pub use operator::Operator;
+pub use operator::{Operator, OperatorError};
 pub use running::Running;
 pub use serve::{ClientAddr, HttpsListener, Port};
 pub use status::{Certificate, Status};
