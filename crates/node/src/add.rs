@@ -29,9 +29,9 @@ pub(crate) async fn add(config: &Config, options: AddOptions) -> Result<(), Fail
         }
     }
     if options.json {
-        let added = certificates.iter().map(|wanted| {
-            json!({"id": wanted.names.id(), "names": wanted.names, "terms": wanted.terms})
-        });
+        let added = certificates.iter().map(
+            |wanted| json!({"id": wanted.names.id(), "names": wanted.names, "terms": wanted.terms}),
+        );
         return output::json(&added.collect::<Vec<_>>());
     }
     Ok(())

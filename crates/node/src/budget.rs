@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn shows_the_bucket_with_the_least_in_it() {
         let now: Timestamp = "2026-02-02T00:00:00Z".parse().unwrap();
-        let after = |minutes| now.after(std::time::Duration::from_secs(minutes * 60));
+        let after = |minutes: u64| now.after(std::time::Duration::from_secs(minutes * 60));
         let balance = |kind, subject: &str, minutes| Balance {
             issuer: "ca.example/dir".into(),
             kind,

@@ -138,7 +138,9 @@ impl Certificate {
         // A node has everything up to the epoch it reports.
         let serves = |node: &&Heartbeat| stored.is_some_and(|stored| node.epoch >= stored.epoch);
         let issued = stored.map(Issued::new);
-        let expired = issued.as_ref().is_some_and(|issued| issued.not_after <= fleet.now);
+        let expired = issued
+            .as_ref()
+            .is_some_and(|issued| issued.not_after <= fleet.now);
         let run_failed = failed
             .as_ref()
             .is_some_and(|attempt| fleet.retry.run_failed(attempt.failures, attempt.advice));
@@ -299,11 +301,36 @@ pub(crate) mod tests {
             (Some(&old), None, State::Serving, false),
             (Some(&due), None, State::Due, false),
             (None, None, State::Due, false),
-            (Some(&due), Some(attempt(0, Advice::Wait)), State::Waiting, false),
-            (Some(&due), Some(attempt(2, Advice::Wait)), State::Waiting, false),
-            (Some(&due), Some(attempt(4, Advice::Retry)), State::Failing, false),
-            (Some(&due), Some(attempt(5, Advice::Retry)), State::Failing, true),
-            (None, Some(attempt(1, Advice::NeedsPerson)), State::Failing, true),
+            (
+                Some(&due),
+                Some(attempt(0, Advice::Wait)),
+                State::Waiting,
+                false,
+            ),
+            (
+                Some(&due),
+                Some(attempt(2, Advice::Wait)),
+                State::Waiting,
+                false,
+            ),
+            (
+                Some(&due),
+                Some(attempt(4, Advice::Retry)),
+                State::Failing,
+                false,
+            ),
+            (
+                Some(&due),
+                Some(attempt(5, Advice::Retry)),
+                State::Failing,
+                true,
+            ),
+            (
+                None,
+                Some(attempt(1, Advice::NeedsPerson)),
+                State::Failing,
+                true,
+            ),
             (Some(&expired), None, State::Due, true),
         ] {
             let failures = failed.as_ref().map(|failed| failed.failures);

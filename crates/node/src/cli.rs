@@ -92,9 +92,6 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// The fleet's accounts at its CAs
-    #[command(subcommand)]
-    Account(AccountCommand),
     /// Ask the node on this host whether it is ready; exit with 0 if so, for container engines
     Healthcheck {
         #[command(flatten)]
@@ -225,9 +222,21 @@ mod tests {
         for (args, good) in [
             (&["a.example"][..], true),
             (&["a.example+*.a.example", "192.0.2.7"], true),
-            (&["*.a.example", "--challenge", "dns-01,http-01", "--dns", "cf"], true),
+            (
+                &[
+                    "*.a.example",
+                    "--challenge",
+                    "dns-01,http-01",
+                    "--dns",
+                    "cf",
+                ],
+                true,
+            ),
             (&["a.example", "--key-type", "rsa2048", "--reuse-key"], true),
-            (&["a.example", "--renew-before", "33%", "--validity", "30d"], true),
+            (
+                &["a.example", "--renew-before", "33%", "--validity", "30d"],
+                true,
+            ),
             (&[], false),
             (&["a.example", "--challenge", "smtp-01"], false),
             (&["a.example", "--key-type", "dsa"], false),

@@ -41,7 +41,7 @@ pub(crate) enum Failure {
     Wanted(#[from] WantedError),
     #[error(transparent)]
     Operator(#[from] OperatorError),
-    #[error("a person should look at the fleet: {first}{}", more(*.more))]
+    #[error("a person should look at the fleet: {first}{}", further(*.more))]
     Alarm {
         first: String,
         /// How many more things there are to look at.
@@ -86,7 +86,7 @@ impl Failure {
     }
 }
 
-fn more(count: usize) -> String {
+fn further(count: usize) -> String {
     match count {
         0 => String::new(),
         count => format!("; and {count} more"),

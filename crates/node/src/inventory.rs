@@ -55,8 +55,12 @@ impl Inventory {
                 Err(error) => unreadable.push(error.to_string()),
             }
         }
-        let mut attempts: BTreeMap<CertificateId, Attempt> = stream::iter(wanted.keys())
-            .map(|id| async move { Ok::<_, StoreError>((id.clone(), store.attempt(id).await?)) })
+        let ids: Vec<_> = wanted.keys().cloned().collect();
+        let mut attempts: BTreeMap<CertificateId, Attempt> = stream::iter(ids)
+            .map(|id| async move {
+                let attempt = store.attempt(&id).await?;
+                Ok::<_, StoreError>((id, attempt))
+            })
             .buffer_unordered(AT_ONCE)
             .try_filter_map(|(id, attempt)| async { Ok(attempt.map(|attempt| (id, attempt))) })
             .try_collect()

@@ -168,7 +168,10 @@ unreadable: the value at x cannot be read: no field names
     #[test]
     fn many_names_are_counted() {
         assert_eq!(short_list(&["a", "b", "c", "d"]), "a b c d");
-        assert_eq!(short_list(&["a", "b", "c", "d", "e", "f"]), "a b c d and 2 more");
+        assert_eq!(
+            short_list(&["a", "b", "c", "d", "e", "f"]),
+            "a b c d and 2 more"
+        );
     }
 
     #[test]

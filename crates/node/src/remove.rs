@@ -7,11 +7,7 @@ use serde_json::json;
 use crate::{failure::Failure, output, store};
 
 /// Removes a certificate; a node that works on it is waited for.
-pub(crate) async fn remove(
-    config: &Config,
-    id: &CertificateId,
-    json: bool,
-) -> Result<(), Failure> {
+pub(crate) async fn remove(config: &Config, id: &CertificateId, json: bool) -> Result<(), Failure> {
     store::operator(config).await?.remove(id).await?;
     let configured = config.certificates.iter().any(|one| one.names.id() == *id);
     if json {

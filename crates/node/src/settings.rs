@@ -59,24 +59,25 @@ struct Line {
 /// Prints every setting with its origin, once they are found to make a configuration.
 pub(crate) fn check(settings: &Settings, json: bool) -> Result<(), Failure> {
     let config = settings.config()?;
-    let flat = known::ALL
-        .into_iter()
-        .map(|setting| Line {
-            setting: setting.key.to_owned(),
-            value: settings.shown(setting),
-            from: match settings.place(setting) {
-                Some(place) => place.to_string(),
-                None if setting.default.is_some() => "default".to_owned(),
-                None => "not set".to_owned(),
-            },
-        });
+    let flat = known::ALL.into_iter().map(|setting| Line {
+        setting: setting.key.to_owned(),
+        value: settings.shown(setting),
+        from: match settings.place(setting) {
+            Some(place) => place.to_string(),
+            None if setting.default.is_some() => "default".to_owned(),
+            None => "not set".to_owned(),
+        },
+    });
     let in_tables = settings.in_tables().map(|(path, shown, place)| Line {
         setting: path.to_owned(),
         value: Some(shown.to_owned()),
         from: place.to_string(),
     });
     let lines: Vec<_> = flat.chain(in_tables).collect();
-    let ids = config.certificates.iter().map(|one| one.names.id().to_string());
+    let ids = config
+        .certificates
+        .iter()
+        .map(|one| one.names.id().to_string());
     let ids: Vec<_> = ids.collect();
     if json {
         return output::json(&serde_json::json!({

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use certfleet::Config;
 use certfleet_core::{
-    CertificateId, Generation, OwnTerms, RevocationReason, Timestamp, Wanted,
-    ari::Suggestion, retry::Attempt,
+    CertificateId, Generation, OwnTerms, RevocationReason, Timestamp, Wanted, ari::Suggestion,
+    retry::Attempt,
 };
 use certfleet_store::{
     Backend, Clock, Stored, SystemClock,
@@ -169,7 +169,9 @@ impl Detail {
             );
         }
         if let Some(suggestion) = &self.suggestion {
-            let Suggestion { window, selected, .. } = suggestion;
+            let Suggestion {
+                window, selected, ..
+            } = suggestion;
             line(
                 "suggested",
                 &format!("{} to {}", at(window.start), at(window.end)),
@@ -238,7 +240,11 @@ fn attempt(failed: &Attempt, now: Timestamp) -> Vec<(&'static str, String)> {
     lines.push(("", format!("{}{kind}{}", failed.kind, failed.error)));
     lines.push(("", trouble::advice(failed.advice).to_owned()));
     if !failed.failed_challenges.is_empty() {
-        let kinds: Vec<_> = failed.failed_challenges.iter().map(|kind| kind.as_str()).collect();
+        let kinds: Vec<_> = failed
+            .failed_challenges
+            .iter()
+            .map(|kind| kind.as_str())
+            .collect();
         lines.push(("", format!("failed challenges: {}", kinds.join(", "))));
     }
     lines.push(("next try", when::moment(failed.next, now)));

@@ -128,7 +128,14 @@ impl Status {
 
     fn text(&self, now: Timestamp) -> String {
         let mut text = format!("fleet {}\n\n", self.fleet);
-        let mut nodes = Table::new(["node", "ready", "epoch", "certificates", "up since", "version"]);
+        let mut nodes = Table::new([
+            "node",
+            "ready",
+            "epoch",
+            "certificates",
+            "up since",
+            "version",
+        ]);
         for node in &self.nodes {
             let certificates = match node.behind {
                 0 => node.certificates.to_string(),

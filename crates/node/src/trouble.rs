@@ -35,7 +35,9 @@ pub(crate) fn worst_first(certificates: Vec<Certificate>, now: Timestamp) -> Vec
 }
 
 fn ends_soon(one: &Certificate, now: Timestamp) -> bool {
-    one.issued.as_ref().is_some_and(|issued| issued.ends_soon(now))
+    one.issued
+        .as_ref()
+        .is_some_and(|issued| issued.ends_soon(now))
 }
 
 /// The first `most` of them, one a line.

@@ -62,7 +62,9 @@ impl Guard {
             Err(Problem::new(StatusCode::FORBIDDEN, detail))
         };
         if !self.bound.ip().to_canonical().is_loopback() {
-            return forbidden("this port is not bound to a loopback address, so it takes no changes");
+            return forbidden(
+                "this port is not bound to a loopback address, so it takes no changes",
+            );
         }
         if !client.to_canonical().is_loopback() {
             return forbidden("changes are taken from this host alone");
@@ -164,7 +166,12 @@ mod tests {
                 &[(HOST, "localhost")],
                 Some("changes are taken from this host alone"),
             ),
-            (local, "127.0.0.1", &[], Some("the header Host names another host")),
+            (
+                local,
+                "127.0.0.1",
+                &[],
+                Some("the header Host names another host"),
+            ),
             (
                 local,
                 "127.0.0.1",
@@ -208,7 +215,11 @@ mod tests {
         };
         for good in ["Bearer 0123456789abcdef", "bearer  0123456789abcdef"] {
             let host = (HOST, "admin.example");
-            assert_eq!(from_outside(&[host, (AUTHORIZATION, good)]), Ok(()), "{good}");
+            assert_eq!(
+                from_outside(&[host, (AUTHORIZATION, good)]),
+                Ok(()),
+                "{good}"
+            );
         }
         for bad in [
             "Bearer 0123456789abcdeF",
@@ -224,7 +235,12 @@ mod tests {
         }
         assert_eq!(from_outside(&[]).unwrap_err().0, 401);
         // Nobody is let in by being on this host.
-        let local = asked(Some(TOKEN), "127.0.0.1:9180", "127.0.0.1", &[(HOST, "localhost")]);
+        let local = asked(
+            Some(TOKEN),
+            "127.0.0.1:9180",
+            "127.0.0.1",
+            &[(HOST, "localhost")],
+        );
         assert_eq!(local.unwrap_err().0, 401);
     }
 }

@@ -8,8 +8,8 @@ use certfleet_core::{IssuerName, ProviderName};
 
 use super::{
     ACME_CA_FILE, ACME_DIRECTORY, ACME_EAB_ALGORITHM, ACME_EAB_KEY_ID, ACME_EAB_MAC_KEY,
-    ACME_EAB_MAC_KEY_FILE, ALL, CHALLENGES, DNS_PROVIDER, EMAIL, ISSUERS, KEY_TYPE,
-    PREFERRED_CHAIN, PROFILE, RATE_LIMITS, RENEW_BEFORE, REUSE_KEY, Setting, VALIDITY,
+    ACME_EAB_MAC_KEY_FILE, CHALLENGES, DNS_PROVIDER, EMAIL, ISSUERS, KEY_TYPE, PREFERRED_CHAIN,
+    PROFILE, RATE_LIMITS, RENEW_BEFORE, REUSE_KEY, Setting, VALIDITY,
 };
 
 /// A kind of table.
@@ -176,7 +176,7 @@ fn nearest(path: &str, first: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::ALL, *};
 
     #[test]
     fn paths_lead_to_settings() {
