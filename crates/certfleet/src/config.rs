@@ -6,11 +6,20 @@
 
 mod redis_url;
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc,
+    time::Duration,
+};
 
 use certfleet_acme::AcmeConfig;
-use certfleet_core::{FleetName, KeyRing, NameSet, NodeId};
+use certfleet_core::{
+    FleetName, IssuerName, KeyRing, NodeId, ProviderName, Terms, Wanted, budget::Limits,
+    retry::RetrySchedule,
+};
+use certfleet_dns::{LookupConfig, ProviderConfig};
 use certfleet_tls::Networks;
+use url::Url;
+use zeroize::Zeroizing;
 
 pub use self::redis_url::{RedisUrl, RedisUrlError};
 
@@ -23,11 +32,25 @@ pub struct Config {
     pub node: NodeId,
     /// Where the fleet's state is kept.
     pub backend: BackendConfig,
-    /// The certificates the fleet wants: at least one, and one for each set of names. The first is
-    /// for clients that ask for no name or an unknown one.
-    pub certificates: Vec<NameSet>,
-    /// Who issues them.
-    pub issuer: IssuerConfig,
+    /// The certificates the fleet wants from the start, one for each set of names; others may be
+    /// added at run time. The first is for clients that ask for no name or an unknown one.
+    pub certificates: Vec<Wanted>,
+    /// The terms they are got on, where they have none of their own.
+    pub terms: Terms,
+    /// Who issues them; every issuer that terms name is here.
+    pub issuers: BTreeMap<IssuerName, IssuerConfig>,
+    /// The accounts at DNS providers; every one that terms name is here.
+    pub dns: BTreeMap<ProviderName, ProviderConfig>,
+    /// How the DNS is asked.
+    pub dns_lookup: LookupConfig,
+    /// Certificates for names that clients ask for, if the operator wants that.
+    pub on_demand: Option<OnDemandConfig>,
+    /// How failed attempts are spaced.
+    pub retry: RetrySchedule,
+    /// How many certificates one node works on at a time.
+    pub orders_per_node: NonZeroU32,
+    /// How many certificates the whole fleet works on at a time.
+    pub orders_per_fleet: NonZeroU32,
     /// The keys that seal what leaves the process.
     pub keys: Arc<KeyRing>,
     /// Where ACME challenges are answered and everything else is redirected to HTTPS.
@@ -46,6 +69,9 @@ pub struct Config {
     pub challenge_burst: NonZeroU32,
     /// Where metrics and health are served, in plain HTTP.
     pub admin_addr: SocketAddr,
+    /// What a client of the admin port must show to change anything. Without it only clients on
+    /// loopback may.
+    pub admin_token: Option<Secret>,
     /// A folder of this node's own: with Redis for its sealed snapshot, else for the store too.
     pub data_dir: Option<PathBuf>,
     /// How long a lease lasts that is not extended.
@@ -60,8 +86,6 @@ pub struct Config {
     pub start_pause: Duration,
     /// How long open connections may go on once the node stops.
     pub drain_timeout: Duration,
-    /// How long before its end a certificate is renewed, where its lifetime allows it.
-    pub renew_before: Duration,
 }
 
 /// Where the fleet's state is kept.
@@ -79,9 +103,18 @@ pub enum BackendConfig {
     },
 }
 
-/// Who issues certificates.
+/// An issuer of certificates.
 #[derive(Clone, Debug)]
-pub enum IssuerConfig {
+pub struct IssuerConfig {
+    /// What it is.
+    pub kind: IssuerKind,
+    /// Its rate limits.
+    pub limits: Limits,
+}
+
+/// What issues certificates.
+#[derive(Clone, Debug)]
+pub enum IssuerKind {
     /// A CA that speaks ACME (RFC 8555).
     Acme(AcmeConfig),
     /// The CA within certfleet, for development: no browser trusts it unless told to.
@@ -89,4 +122,50 @@ pub enum IssuerConfig {
         /// The folder its root is in.
         dir: PathBuf,
     },
+}
+
+/// Certificates for names that clients ask for.
+#[derive(Clone, Debug)]
+pub struct OnDemandConfig {
+    /// Who says which names may have one: asked by `GET URL?domain=NAME`, it answers 200 for yes
+    /// and 403 or 404 for no.
+    pub permission_url: Url,
+    /// How long it may take to answer.
+    pub permission_timeout: Duration,
+    /// How long a yes is remembered.
+    pub allowed_for: Duration,
+    /// How long a no is remembered.
+    pub denied_for: Duration,
+    /// How long a handshake waits for its certificate.
+    pub wait: Duration,
+    /// How many handshakes may wait at a time.
+    pub waiting: NonZeroU32,
+    /// How many new names may be asked for in [`Self::per`], by one node.
+    pub names: NonZeroU32,
+    /// See [`Self::names`].
+    pub per: Duration,
+}
+
+/// A text that shows itself to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+
+    /// The text, for who has to send or compare it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
 }

@@ -36,6 +36,23 @@ impl Budget for Redis {
         self.debit(false, issuer, debits, now).await
     }
 
+    async fn give_back(
+        &self,
+        issuer: &str,
+        debits: &[Debit],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let at = &self.keys().budget;
+        let mut script = scripts::GIVE_BACK.key(at);
+        script.arg(now.as_millis());
+        for (charge, limit) in debits {
+            script
+                .arg(name(issuer, charge.kind, &charge.subject))
+                .arg(limit.refill.as_millis());
+        }
+        self.call("give_back", at, &script).await
+    }
+
     async fn pause(&self, issuer: &str, until: Timestamp) -> Result<(), StoreError> {
         let at = &self.keys().pauses;
         let mut script = scripts::PAUSE.key(at);

@@ -37,11 +37,19 @@ impl ChallengeBoard for Redis {
         text.map(|text| json::read(&at, &text)).transpose()
     }
 
-    async fn withdraw(&self, id: &CertificateId, answer: &Answer) -> Result<(), StoreError> {
+    async fn withdraw(
+        &self,
+        id: &CertificateId,
+        answer: &Answer,
+        linger: Duration,
+    ) -> Result<(), StoreError> {
         let keys = self.keys();
         let at = keys.answer(answer.kind, &answer.key());
         let mut script = scripts::WITHDRAW.key(&at);
-        script.key(keys.answers(id)).arg(json::write(answer));
+        script
+            .key(keys.answers(id))
+            .arg(json::write(answer))
+            .arg(linger.as_millis());
         self.call("withdraw", &at, &script).await
     }
 

@@ -30,6 +30,7 @@ scripts! {
     SUGGEST, "suggest.lua";
     ASK_AGAIN, "ask_again.lua";
     TAKE, "take.lua";
+    GIVE_BACK, "give_back.lua";
     PAUSE, "pause.lua";
     REVOKE, "revoke.lua";
     REVOKED, "revoked.lua";

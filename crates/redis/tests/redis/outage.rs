@@ -262,11 +262,21 @@ pub(crate) fn operations<'a>(
                 op(async move { redis.take("ca", &debits, now).await }),
             )
         },
+        {
+            let debits = [debit.clone()];
+            (
+                "give_back",
+                op(async move { redis.give_back("ca", &debits, now).await }),
+            )
+        },
         (
             "look",
             op(async move { redis.look("ca", &[debit], now).await }),
         ),
-        ("pause", op(redis.pause("ca", at("2096-01-01T00:00:00Z")))),
+        (
+            "pause",
+            op(redis.pause("other", at("2096-01-01T00:00:00Z"))),
+        ),
         ("balances", op(redis.balances(now))),
         ("pauses", op(redis.pauses(now))),
         {
@@ -289,7 +299,13 @@ pub(crate) fn operations<'a>(
         },
         ("answer", op(redis.answer(ChallengeKind::Http01, "token"))),
         call!(posted(here)),
-        call!(withdraw(here, answer)),
+        {
+            let id = here.clone();
+            (
+                "withdraw",
+                op(async move { redis.withdraw(&id, &answer, TTL).await }),
+            )
+        },
         (
             "keep_account",
             op(async move { redis.keep_account(lease, "ca", &account).await }),

@@ -119,6 +119,28 @@ pub async fn is_not_spent_by_a_look(backend: &dyn Backend) {
     assert_eq!(backend.balances(now).await.unwrap(), []);
 }
 
+/// What was not used is there again, and a bucket holds no more than it can.
+pub async fn takes_back_what_was_not_used(backend: &dyn Backend) {
+    let now = SystemClock.now();
+    let (used, full) = (orders("used"), orders("full"));
+    let both = [used.clone(), used.clone()];
+    assert_eq!(take(backend, &both, now).await, Taken::All);
+    let back = [used.clone(), full.clone()];
+    backend.give_back(ISSUER, &back, now).await.unwrap();
+    let once = balance(&used, now.after(MINUTE));
+    assert_eq!(backend.balances(now).await.unwrap(), [once]);
+    assert_eq!(take(backend, &both[..1], now).await, Taken::All);
+    assert_eq!(
+        take(backend, &both[..1], now).await,
+        short(&used, now.after(MINUTE))
+    );
+    let more = [used.clone(), used.clone(), used.clone()];
+    backend.give_back(ISSUER, &more, now).await.unwrap();
+    assert_eq!(backend.balances(now).await.unwrap(), []);
+    let three = take(backend, &more, now).await;
+    assert_eq!(three, short(&used, now.after(MINUTE)));
+}
+
 /// Buckets of other issuers, kinds and subjects are others, and are listed in that order until
 /// they are full.
 pub async fn is_apart_by_issuer_kind_and_subject(backend: &dyn Backend) {
