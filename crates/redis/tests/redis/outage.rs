@@ -216,13 +216,10 @@ pub(crate) fn operations<'a>(
             )
         },
         call!(attempt(here)),
-        {
-            let record = record.clone();
-            (
-                "commit",
-                op(async move { redis.commit(lease, &record).await }),
-            )
-        },
+        (
+            "commit",
+            op(async move { redis.commit(lease, &record).await }),
+        ),
         call!(load(here)),
         ("ids", op(redis.ids())),
         ("changes", op(redis.changes(None))),
@@ -248,13 +245,10 @@ pub(crate) fn operations<'a>(
         call!(hasten(here)),
         call!(revoke(request)),
         call!(revocations(here)),
-        {
-            let request = request.clone();
-            (
-                "revoked",
-                op(async move { redis.revoked(lease, &request).await }),
-            )
-        },
+        (
+            "revoked",
+            op(async move { redis.revoked(lease, &request).await }),
+        ),
         {
             let debits = [debit.clone()];
             (
