@@ -146,13 +146,13 @@ impl Acme {
                 .from_credentials(stored)
                 .await
                 .map_err(|error| IssueError::from_acme(self.name(), SIGN_IN, error))?;
-            Ok(AcmeIssuer::new(
+            AcmeIssuer::new(
                 account,
                 parts,
                 wire,
                 self.contact.clone(),
                 self.limits.clone(),
-            )?)
+            )
         };
         self.within(SIGN_IN, sign_in).await
     }

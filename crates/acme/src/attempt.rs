@@ -79,7 +79,8 @@ impl<'a> Attempt<'a> {
             names: self.wanted.names,
             replaces: self.wanted.replaces,
         };
-        let leaf = certificate::check(&bundle, &expected, clock::now()).map_err(unfit)?;
+        let leaf = certificate::check(&bundle, &expected, clock::now())
+            .map_err(|problem| unfit(problem + &self.wrong_clock()))?;
         self.step(Step::Downloaded {
             serial: leaf.serial,
         });
@@ -124,6 +125,18 @@ impl<'a> Attempt<'a> {
                 Ok(None) => {}
                 Err(error) => tries.pause(self.error(DOWNLOAD, error)).await?,
             }
+        }
+    }
+
+    /// What a certificate that seems not to be valid now may be due to.
+    fn wrong_clock(&self) -> String {
+        match self.issuer.clock_skew() {
+            Some(skew) if skew.unsigned_abs() > certificate::SKEW.as_secs() => format!(
+                "; this machine's clock is {} s {} the CA's",
+                skew.unsigned_abs(),
+                if skew > 0 { "behind" } else { "ahead of" }
+            ),
+            _ => String::new(),
         }
     }
 

@@ -24,7 +24,7 @@ use crate::{IssueError, Key};
 const MAKE_KEY: &str = "make a key";
 
 /// How far in the future a new certificate may begin: as much as clocks may differ.
-const SKEW: Duration = Duration::from_secs(3600);
+pub(crate) const SKEW: Duration = Duration::from_secs(3600);
 /// No one means a certificate to be valid for longer.
 const LONGEST: Duration = Duration::from_secs(20 * 366 * 86_400);
 

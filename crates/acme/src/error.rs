@@ -182,7 +182,7 @@ impl IssueError {
     }
 
     /// A metric label out of a bounded set: an ACME error type such as `rateLimited` if the CA gave
-    /// one, else `refused`, or one of `connection`, `timeout`, `challenge`, `board`, `directory`,
+    /// one or would have, else `refused`, or one of `connection`, `timeout`, `challenge`, `board`, `directory`,
     /// `answer`, `certificate`, `credentials`, `names`, `key`, `unsupported`, `crypto`.
     #[must_use]
     pub fn kind(&self) -> &'static str {

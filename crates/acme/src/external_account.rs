@@ -62,7 +62,7 @@ impl ExternalAccount {
             MacAlgorithm::Hs512 => hmac::HMAC_SHA512,
         };
         let key = hmac::Key::new(algorithm, &self.mac_key);
-        Signer::Mac(self.algorithm.as_str(), key)
+        Signer::Mac(self.algorithm.as_str(), Box::new(key))
     }
 }
 

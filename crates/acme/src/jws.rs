@@ -24,7 +24,7 @@ pub(crate) enum Signer {
     P256(EcdsaKeyPair),
     P384(EcdsaKeyPair),
     Rsa(RsaKeyPair),
-    Mac(&'static str, hmac::Key),
+    Mac(&'static str, Box<hmac::Key>),
 }
 
 impl Signer {
@@ -155,7 +155,7 @@ mod tests {
         let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
         let key = hmac::Key::new(hmac::HMAC_SHA256, &URL_SAFE_NO_PAD.decode(key).unwrap());
         let message = input("{\"typ\":\"JWT\",\r\n \"alg\":\"HS256\"}");
-        let signature = Signer::Mac("HS256", key).signature(message.as_bytes());
+        let signature = Signer::Mac("HS256", Box::new(key)).signature(message.as_bytes());
         assert_eq!(
             encode(&signature.unwrap()),
             "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

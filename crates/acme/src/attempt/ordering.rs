@@ -172,19 +172,15 @@ fn split(names: &NameSet) -> Vec<NameSet> {
         domains.entry(domain).or_default().push(name.clone());
     }
     let mut sets = Vec::<Vec<Identifier>>::new();
-    for group in domains.into_values().flat_map(cut) {
+    for group in domains.values().flat_map(|group| group.chunks(MOST_NAMES)) {
         match sets.last_mut() {
-            Some(set) if set.len() + group.len() <= MOST_NAMES => set.extend(group),
-            _ => sets.push(group),
+            Some(set) if set.len() + group.len() <= MOST_NAMES => set.extend_from_slice(group),
+            _ => sets.push(group.to_vec()),
         }
     }
     sets.into_iter()
         .map(|set| NameSet::new(set).expect("no group is empty"))
         .collect()
-}
-
-fn cut(group: Vec<Identifier>) -> Vec<Vec<Identifier>> {
-    group.chunks(MOST_NAMES).map(<[_]>::to_vec).collect()
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
-use certfleet_acme::{BuiltInCa, BuiltInCaError, Issuer};
-use certfleet_core::{Bundle, Leaf};
+use certfleet_acme::{BuiltInCa, BuiltInCaError, Issuer, Key, Order, RenewalInfo, Revocation};
+use certfleet_core::{Bundle, KeyType, Leaf, RevocationReason};
 use certfleet_testkit::process::TestDir;
+use rustls_pki_types::PrivatePkcs8KeyDer;
 
 use crate::{
     board::Board,
@@ -44,6 +45,51 @@ async fn validity_is_a_week_or_what_is_asked_for() {
     // None outlives the root.
     let ca = ca.with_validity(Duration::from_secs(20 * 365 * 86_400));
     assert_eq!(days(&issue(&ca, "localhost").await), 3650);
+}
+
+#[tokio::test]
+async fn it_issues_for_every_kind_of_key_and_for_addresses() {
+    let ca = BuiltInCa::in_memory().unwrap();
+    let (board, steps) = (Board::default(), Steps::default());
+    let names = names("localhost+127.0.0.1+::1");
+    for kind in KeyType::ALL {
+        let wanted = Order {
+            key: Key::Fresh(kind),
+            ..order(&names, &board, &steps)
+        };
+        let first = ca.issue(wanted).await.unwrap();
+        verify(&first, &names, ca.root_pem()).unwrap();
+        let der = first.key().secret_der().to_vec();
+        let key = PrivatePkcs8KeyDer::from(der.as_slice());
+        let again = Order {
+            key: Key::Given(&key),
+            validity: Some(Duration::from_secs(86_400)),
+            ..wanted
+        };
+        let second = ca.issue(again).await.unwrap();
+        assert_eq!(first.key(), second.key(), "{kind}");
+        let leaf = Leaf::parse(&second.chain()[0]).unwrap();
+        assert_eq!(leaf.not_after.since(leaf.not_before).as_secs(), 25 * 3600);
+    }
+    assert_eq!(board.presented(), 0);
+}
+
+#[tokio::test]
+async fn it_has_no_revocation_and_says_so() {
+    let ca = BuiltInCa::in_memory().unwrap();
+    let bundle = issue(&ca, "localhost").await;
+    let revocation = Revocation {
+        certificate: &bundle.chain()[0],
+        reason: RevocationReason::KeyCompromise,
+        key: None,
+    };
+    let error = ca.revoke(revocation).await.unwrap_err();
+    assert_eq!(error.kind(), "unsupported");
+    let text = error.to_string();
+    assert!(text.starts_with("built-in has no revocation"), "{text}");
+    let info = ca.renewal_info(&bundle.chain()[0]).await.unwrap();
+    assert_eq!(info, RenewalInfo::Unsupported);
+    assert_eq!(ca.clock_skew(), None);
 }
 
 #[tokio::test]

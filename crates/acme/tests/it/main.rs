@@ -11,6 +11,7 @@ mod builtin;
 mod certificates;
 mod challenges;
 mod fake_ca;
+mod hostile;
 mod lost_answers;
 mod pebble;
 mod refusals;

@@ -5,9 +5,9 @@ use std::{net::Ipv4Addr, time::Duration};
 use async_trait::async_trait;
 use certfleet_acme::{
     Acme, AcmeConfig, BoxError, ChallengeAnswers, Credentials, IssueError, Issuer, Limits, Order,
-    Step,
+    Revocation, Step,
 };
-use certfleet_core::{Answer, Leaf};
+use certfleet_core::{Answer, ChallengeKind, Leaf, RevocationReason};
 
 use crate::world::{World, names, open_account, verify};
 
@@ -52,8 +52,21 @@ async fn half_of_all_nonces_refused_is_no_obstacle() {
     let world = World::new(|options| options.nonce_reject = 50).await;
     let issuer = world.issuer().await;
     let names = names("a.example+b.example+c.example");
-    issuer.issue(world.order(&names)).await.unwrap();
-    assert_eq!((world.pebble.orders(), world.pebble.issued()), (1, 1));
+    let bundle = issuer.issue(world.order(&names)).await.unwrap();
+    // Requests of our own.
+    let validity = Some(Duration::from_secs(86_400));
+    let order = Order {
+        validity,
+        ..world.order(&names)
+    };
+    issuer.issue(order).await.unwrap();
+    let revocation = Revocation {
+        certificate: &bundle.chain()[0],
+        reason: RevocationReason::Superseded,
+        key: None,
+    };
+    issuer.revoke(revocation).await.unwrap();
+    assert_eq!((world.pebble.orders(), world.pebble.issued()), (2, 2));
 }
 
 #[tokio::test]
@@ -155,6 +168,45 @@ async fn the_ca_is_not_told_of_an_answer_that_is_not_up() {
     let told = |step: &Step| matches!(step, Step::ChallengeReady { .. });
     assert_eq!(world.steps.count(told), 0);
     assert_eq!(world.board.len(), 0, "what may be up is withdrawn");
+}
+
+/// Presents everything, of which nothing can be read.
+struct Unread<'a>(&'a World);
+
+#[async_trait]
+impl ChallengeAnswers for Unread<'_> {
+    async fn present(&self, answer: &Answer) -> Result<(), BoxError> {
+        self.0.board.present(answer).await
+    }
+
+    async fn confirm(&self, answers: &[Answer]) -> Result<(), BoxError> {
+        assert_eq!(answers.len(), self.0.board.presented());
+        Err("not at any name server".into())
+    }
+
+    async fn withdraw(&self, answer: &Answer) {
+        self.0.board.withdraw(answer).await;
+    }
+}
+
+#[tokio::test]
+async fn the_ca_is_not_told_of_answers_that_cannot_be_read() {
+    let world = World::new(|_| {}).await;
+    let issuer = world.issuer().await;
+    let names = names("a.example+b.example");
+    let order = Order {
+        challenges: &[ChallengeKind::Dns01],
+        answers: &Unread(&world),
+        ..world.order(&names)
+    };
+    let error = issuer.issue(order).await.unwrap_err();
+    assert_eq!(error.kind(), "board");
+    assert_eq!(error.failed_challenges(), [ChallengeKind::Dns01]);
+    let text = error.to_string();
+    assert!(text.contains("a.example, b.example (dns-01)"), "{text}");
+    let told = |step: &Step| matches!(step, Step::ChallengeReady { .. });
+    assert_eq!(world.steps.count(told), 0);
+    assert_eq!((world.board.presented(), world.board.len()), (2, 0));
 }
 
 #[tokio::test]
