@@ -197,7 +197,7 @@ mod tests {
         own.terms.dns = Some("cf".parse().unwrap());
         let fleet = builder()
             .setting("dns.cf.provider", "cloudflare")
-            .setting("dns.cf.api_token", "x")
+            .setting("dns.cf.token", "x")
             .certificate("a.example")
             .wanted(own.clone())
             .build()

@@ -49,6 +49,8 @@ pub struct Config {
     pub dns: BTreeMap<ProviderName, ProviderConfig>,
     /// How the DNS is asked.
     pub dns_lookup: LookupConfig,
+    /// How long a DNS record may take to be at all of its zone's name servers.
+    pub dns_propagation_timeout: Duration,
     /// Certificates for names that clients ask for, if the operator wants that.
     pub on_demand: Option<OnDemandConfig>,
     /// How failed attempts are spaced.

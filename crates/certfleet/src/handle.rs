@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use certfleet_store::event::EventKind;
+use certfleet_store::{Backend, event::EventKind};
 use certfleet_tls::Stats;
 
 use crate::{health::Health, node::Node, operator::Operator, status::Status};
@@ -51,6 +51,12 @@ impl Handle {
             Arc::clone(&node.backend),
             Arc::clone(&node.clock),
         )
+    }
+
+    /// The fleet's store, as this node has it open.
+    #[must_use]
+    pub fn backend(&self) -> Arc<dyn Backend> {
+        Arc::clone(&self.node.backend)
     }
 
     /// The counters of the HTTPS port.

@@ -1,8 +1,12 @@
-//! One certificate as commands show it: its record beside who serves it and who works on it.
+//! One certificate as commands show it: its record beside how it fares, who serves it and who works
+//! on it.
 
 use std::time::Duration;
 
-use certfleet_core::{CertificateId, Epoch, FencingToken, Generation, NameSet, NodeId, Timestamp};
+use certfleet_core::{
+    CertificateId, Epoch, FencingToken, Generation, NameSet, NodeId, OwnTerms, Timestamp, Wanted,
+    retry::{Advice, Attempt, RetrySchedule},
+};
 use certfleet_store::{
     Stored,
     lease::{Holder, Resource},
@@ -15,8 +19,16 @@ use serde::Serialize;
 pub(crate) struct Certificate {
     pub(crate) id: CertificateId,
     pub(crate) names: NameSet,
+    /// What is different about its terms; nothing is known of one that is wanted no more.
+    pub(crate) terms: OwnTerms,
+    pub(crate) on_demand: bool,
+    pub(crate) state: State,
+    /// Whether an operator must look: a run of tries has failed, a person is needed, or it expired.
+    pub(crate) alarm: bool,
     /// `None` until it was issued for the first time.
     pub(crate) issued: Option<Issued>,
+    /// What has failed since the last success, or what it waits for.
+    pub(crate) failed: Option<Attempt>,
     /// The nodes that serve this generation, and so none before it was issued.
     pub(crate) served_by: Vec<NodeId>,
     /// How many nodes live.
@@ -25,10 +37,51 @@ pub(crate) struct Certificate {
     pub(crate) lease: Option<Lease>,
 }
 
+/// How a certificate fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// Nothing is to be done.
+    Serving,
+    /// It is to be issued or renewed, and nothing is in the way.
+    Due,
+    /// It waits for what was foreseen: the budget, or a time that the CA gave.
+    Waiting,
+    /// The last try failed.
+    Failing,
+}
+
+impl State {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Serving, Self::Due, Self::Waiting, Self::Failing];
+
+    /// As people read it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::Due => "due",
+            Self::Waiting => "waiting",
+            Self::Failing => "failing",
+        }
+    }
+
+    fn of(issued: Option<&Issued>, failed: Option<&Attempt>, now: Timestamp) -> Self {
+        match (failed, issued) {
+            (Some(attempt), _) if attempt.failures == 0 => Self::Waiting,
+            (Some(attempt), _) if attempt.advice == Advice::Wait => Self::Waiting,
+            (Some(_), _) => Self::Failing,
+            (None, Some(issued)) if issued.renew_at > now => Self::Serving,
+            (None, _) => Self::Due,
+        }
+    }
+}
+
 /// The newest generation of a certificate.
 #[derive(Debug, Serialize)]
 pub(crate) struct Issued {
     pub(crate) serial: String,
+    /// The issuer it was ordered from, by its name.
+    pub(crate) ca: String,
     pub(crate) issuer: String,
     pub(crate) fingerprint: String,
     pub(crate) not_before: Timestamp,
@@ -40,6 +93,13 @@ pub(crate) struct Issued {
     pub(crate) key_id: String,
     pub(crate) epoch: Epoch,
     pub(crate) committed_at: Timestamp,
+}
+
+impl Issued {
+    /// Whether so little of its lifetime is left that its renewal is late: a tenth.
+    pub(crate) fn ends_soon(&self, now: Timestamp) -> bool {
+        self.not_after.since(now) < self.not_after.since(self.not_before) / 10
+    }
 }
 
 /// A lease that is held.
@@ -55,29 +115,49 @@ fn millis<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok,
     serializer.serialize_u128(span.as_millis())
 }
 
+/// What the whole fleet has in common.
+pub(crate) struct Fleet<'a> {
+    pub(crate) nodes: &'a [Heartbeat],
+    pub(crate) holders: &'a [Holder],
+    pub(crate) retry: &'a RetrySchedule,
+    pub(crate) now: Timestamp,
+}
+
 impl Certificate {
-    /// Puts together what the store says of the certificate for `names`.
+    /// Puts together what the store says of a certificate.
     pub(crate) fn new(
-        names: NameSet,
+        wanted: Wanted,
         stored: Option<&Stored>,
-        nodes: &[Heartbeat],
-        holders: &[Holder],
+        failed: Option<Attempt>,
+        fleet: &Fleet<'_>,
     ) -> Self {
-        let id = names.id();
+        let id = wanted.names.id();
         let resource = Resource::Certificate(id.clone()).to_string();
-        let lease = holders.iter().find(|holder| holder.resource == resource);
+        let mut holders = fleet.holders.iter();
+        let lease = holders.find(|holder| holder.resource == resource);
         // A node has everything up to the epoch it reports.
         let serves = |node: &&Heartbeat| stored.is_some_and(|stored| node.epoch >= stored.epoch);
+        let issued = stored.map(Issued::new);
+        let expired = issued.as_ref().is_some_and(|issued| issued.not_after <= fleet.now);
+        let run_failed = failed
+            .as_ref()
+            .is_some_and(|attempt| fleet.retry.run_failed(attempt.failures, attempt.advice));
         Self {
             id,
-            names,
-            issued: stored.map(Issued::new),
-            served_by: nodes
+            names: wanted.names,
+            terms: wanted.terms,
+            on_demand: wanted.on_demand,
+            state: State::of(issued.as_ref(), failed.as_ref(), fleet.now),
+            alarm: expired || run_failed,
+            issued,
+            failed,
+            served_by: fleet
+                .nodes
                 .iter()
                 .filter(serves)
                 .map(|n| n.node.clone())
                 .collect(),
-            nodes: nodes.len(),
+            nodes: fleet.nodes.len(),
             lease: lease.map(|holder| Lease {
                 node: holder.node.clone(),
                 fencing: holder.fencing,
@@ -92,6 +172,7 @@ impl Issued {
         let record = &stored.record;
         Self {
             serial: record.serial.clone(),
+            ca: record.ca.clone(),
             issuer: record.issuer.clone(),
             fingerprint: record.fingerprint.clone(),
             not_before: record.not_before,
@@ -127,6 +208,7 @@ pub(crate) mod tests {
                 renew_at: at(3),
                 not_before: at(1),
                 not_after: at(4),
+                ca: "ca.example/dir".into(),
                 issuer: "CN=Test CA, O=Test".into(),
                 serial: "0123456789abcdef0123".into(),
                 fingerprint: "ff".into(),
@@ -159,19 +241,75 @@ pub(crate) mod tests {
         }
     }
 
+    /// An attempt that failed, or waits if it never has.
+    pub(crate) fn attempt(failures: u32, advice: Advice) -> Attempt {
+        Attempt {
+            failures,
+            failed_at: "2026-03-01T00:00:00Z".parse().unwrap(),
+            node: "web-2".parse().unwrap(),
+            issuer: "le".into(),
+            kind: "unauthorized".into(),
+            error: "the CA said\u{1b}[2J no".into(),
+            advice,
+            failed_challenges: vec![certfleet_core::ChallengeKind::Http01],
+            next: "2026-03-02T01:00:00Z".parse().unwrap(),
+        }
+    }
+
+    /// A certificate in a fleet of these nodes, two days into March.
+    pub(crate) fn certificate(
+        names: &str,
+        stored: Option<&Stored>,
+        failed: Option<Attempt>,
+        nodes: &[Heartbeat],
+        holders: &[Holder],
+    ) -> Certificate {
+        let fleet = Fleet {
+            nodes,
+            holders,
+            retry: &RetrySchedule::default(),
+            now: "2026-02-02T00:00:00Z".parse().unwrap(),
+        };
+        Certificate::new(Wanted::new(names.parse().unwrap()), stored, failed, &fleet)
+    }
+
     #[test]
     fn a_node_serves_what_its_epoch_has_reached() {
         let stored = stored("a.example", 3, 5);
         let nodes = [node("web-1", 5), node("web-2", 4), node("web-3", 9)];
         let holders = [holder("b.example", "web-1"), holder("a.example", "web-2")];
-        let names: NameSet = "a.example".parse().unwrap();
-        let certificate = Certificate::new(names.clone(), Some(&stored), &nodes, &holders);
-        let serving: Vec<_> = certificate.served_by.iter().map(NodeId::as_str).collect();
+        let one = certificate("a.example", Some(&stored), None, &nodes, &holders);
+        let serving: Vec<_> = one.served_by.iter().map(NodeId::as_str).collect();
         assert_eq!(serving, ["web-1", "web-3"]);
-        assert_eq!(certificate.nodes, 3);
-        assert_eq!(certificate.lease.unwrap().node.as_str(), "web-2");
+        assert_eq!(one.nodes, 3);
+        assert_eq!(one.lease.unwrap().node.as_str(), "web-2");
 
-        let wanted = Certificate::new(names, None, &nodes, &[]);
+        let wanted = certificate("a.example", None, None, &nodes, &[]);
         assert!(wanted.served_by.is_empty() && wanted.issued.is_none() && wanted.lease.is_none());
+    }
+
+    #[test]
+    fn tells_how_it_fares_and_whether_someone_must_look() {
+        let old = stored("a.example", 3, 5);
+        let mut due = old.clone();
+        due.record.renew_at = Timestamp::UNIX_EPOCH;
+        let mut expired = due.clone();
+        expired.record.not_after = Timestamp::UNIX_EPOCH;
+        for (stored, failed, state, alarm) in [
+            (Some(&old), None, State::Serving, false),
+            (Some(&due), None, State::Due, false),
+            (None, None, State::Due, false),
+            (Some(&due), Some(attempt(0, Advice::Wait)), State::Waiting, false),
+            (Some(&due), Some(attempt(2, Advice::Wait)), State::Waiting, false),
+            (Some(&due), Some(attempt(4, Advice::Retry)), State::Failing, false),
+            (Some(&due), Some(attempt(5, Advice::Retry)), State::Failing, true),
+            (None, Some(attempt(1, Advice::NeedsPerson)), State::Failing, true),
+            (Some(&expired), None, State::Due, true),
+        ] {
+            let failures = failed.as_ref().map(|failed| failed.failures);
+            let one = certificate("a.example", stored, failed, &[], &[]);
+            assert_eq!((one.state, one.alarm), (state, alarm), "{failures:?}");
+        }
+        assert!(due.record.not_after > Timestamp::UNIX_EPOCH);
     }
 }

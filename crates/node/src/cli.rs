@@ -3,11 +3,14 @@
 //! Settings have no flags of their own: they come from environment and file, so that there is one
 //! place to look. `dev` is the exception, because it takes no settings at all.
 
+mod terms;
+
 use std::{net::SocketAddr, path::PathBuf};
 
-use certfleet_core::CertificateId;
+use certfleet_core::{CertificateId, IssuerName, NameSet, RevocationReason};
 use clap::{Args, Parser, Subcommand};
 
+use self::terms::TermsOptions;
 use crate::settings;
 
 /// TLS certificates for a fleet of nodes behind a load balancer.
@@ -27,6 +30,14 @@ pub(crate) enum Command {
     },
     /// Run one node for https://localhost, with no Redis and a CA of its own
     Dev(DevOptions),
+    /// Show the fleet on one screen; exit with 0 if all is well, else with 1, for monitors
+    Status {
+        #[command(flatten)]
+        source: Source,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// List the certificates of the fleet, and how many nodes serve each
     List {
         #[command(flatten)]
@@ -56,6 +67,34 @@ pub(crate) enum Command {
         #[arg(long, conflicts_with = "id")]
         all: bool,
     },
+    /// Have the fleet get and serve certificates from now on, or change their terms
+    Add(AddOptions),
+    /// Have the fleet serve and renew a certificate no longer; it is not revoked
+    Remove {
+        #[command(flatten)]
+        source: Source,
+        /// The certificate's id, as list prints it
+        id: CertificateId,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have a certificate replaced with a new key, and then revoked
+    Revoke {
+        #[command(flatten)]
+        source: Source,
+        /// The certificate's id, as list prints it
+        id: CertificateId,
+        /// Why: unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation
+        #[arg(long)]
+        reason: RevocationReason,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The fleet's accounts at its CAs
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Ask the node on this host whether it is ready; exit with 0 if so, for container engines
     Healthcheck {
         #[command(flatten)]
@@ -70,6 +109,53 @@ pub(crate) enum Command {
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// What to add.
+#[derive(Debug, Args)]
+pub(crate) struct AddOptions {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// The certificates, each as its names joined by +
+    #[arg(required = true, value_name = "NAMES")]
+    pub(crate) certificates: Vec<NameSet>,
+    #[command(flatten)]
+    pub(crate) terms: TermsOptions,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Show the accounts as the CAs know them
+    Show {
+        #[command(flatten)]
+        of: Account,
+    },
+    /// Tell the CA the contact of the configuration
+    Update {
+        #[command(flatten)]
+        of: Account,
+    },
+    /// Give the account a new key (RFC 8555 section 7.3.5)
+    RotateKey {
+        #[command(flatten)]
+        of: Account,
+    },
+}
+
+/// Whose account.
+#[derive(Debug, Args)]
+pub(crate) struct Account {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// The account at this issuer alone; at all of them if not said
+    #[arg(long, value_name = "NAME")]
+    pub(crate) issuer: Option<IssuerName>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -131,6 +217,25 @@ mod tests {
         let help = Cli::command().render_long_help().to_string();
         for setting in certfleet::settings::known::ALL {
             assert!(help.contains(&setting.variable()), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn add_takes_names_and_terms() {
+        for (args, good) in [
+            (&["a.example"][..], true),
+            (&["a.example+*.a.example", "192.0.2.7"], true),
+            (&["*.a.example", "--challenge", "dns-01,http-01", "--dns", "cf"], true),
+            (&["a.example", "--key-type", "rsa2048", "--reuse-key"], true),
+            (&["a.example", "--renew-before", "33%", "--validity", "30d"], true),
+            (&[], false),
+            (&["a.example", "--challenge", "smtp-01"], false),
+            (&["a.example", "--key-type", "dsa"], false),
+            (&["a.example", "--validity", "0s"], false),
+            (&["a.example", "--issuer", "Not A Name"], false),
+        ] {
+            let all = ["certfleet", "add"].into_iter().chain(args.iter().copied());
+            assert_eq!(Cli::try_parse_from(all).is_ok(), good, "{args:?}");
         }
     }
 

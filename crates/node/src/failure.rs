@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use certfleet::{FleetError, settings::SettingsError};
+use certfleet::{FleetError, OperatorError, config::WantedError, settings::SettingsError};
 use certfleet_core::{CertificateId, FleetName};
 use certfleet_store::StoreError;
 
@@ -37,6 +37,16 @@ pub(crate) enum Failure {
     InUse { path: PathBuf, admin: SocketAddr },
     #[error("the fleet {fleet} has no certificate {id}; certfleet list shows those it has")]
     NoCertificate { fleet: FleetName, id: CertificateId },
+    #[error(transparent)]
+    Wanted(#[from] WantedError),
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+    #[error("a person should look at the fleet: {first}{}", more(*.more))]
+    Alarm {
+        first: String,
+        /// How many more things there are to look at.
+        more: usize,
+    },
     #[error(transparent)]
     Fleet(#[from] FleetError),
     #[error(transparent)]
@@ -73,5 +83,12 @@ impl Failure {
             .filter(|part| !part.is_empty())
             .collect::<Vec<_>>()
             .join(" ")
+    }
+}
+
+fn more(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        count => format!("; and {count} more"),
     }
 }

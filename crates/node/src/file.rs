@@ -1,7 +1,8 @@
-//! The configuration file: flat TOML, the keys of the settings in lower case.
+//! The configuration file: TOML, the keys of the settings in lower case, and tables for what there
+//! may be several of.
 //!
-//! A value is text, a whole number, or a list of texts. Which keys there are and what their values
-//! mean is for [`certfleet::settings`] to say. No message shows a line of the file, because it may
+//! A value is text, a whole number, true or false, or a list of texts. Which keys there are and
+//! what their values mean is for [`certfleet::settings`] to say. No message shows a line of the file, because it may
 //! hold a secret.
 
 use std::{fs::File, io::Read, path::Path};
@@ -47,34 +48,57 @@ fn add(settings: Settings, file: &str, text: &str) -> Result<Settings, Failure> 
             problem: error.message().to_owned(),
         }
     })?;
-    let entries: Result<Vec<_>, Failure> = table
-        .into_iter()
-        .map(
-            |(key, value)| match (plain(&value), Setting::by_key(&key)) {
-                (Some(text), _) => Ok((key, text)),
-                // That the key is none is what its user must hear first.
-                (None, None) => Ok((key, String::new())),
-                (None, Some(setting)) => Err(Failure::Settings(SettingsError::Invalid {
-                    place: Origin::File(file.to_owned()).place(&key),
-                    found: format!("found a value of type {}", value.type_str()),
-                    wanted: format!("{}, in quotes", setting.wanted()),
-                })),
-            },
-        )
-        .collect();
-    Ok(settings.with_file(file, entries?)?)
+    let mut entries = Vec::new();
+    for (key, value) in table {
+        flatten(file, key, value, &mut entries)?;
+    }
+    Ok(settings.with_file(file, entries)?)
 }
 
-fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Array(members) => {
-            let texts: Option<Vec<_>> = members.iter().map(Value::as_str).collect();
-            Some(texts?.join(","))
+/// Adds a value as entries of paths and texts: of a table each value, of a list its members joined
+/// by commas, of a list of tables each by its number.
+fn flatten(
+    file: &str,
+    path: String,
+    value: Value,
+    entries: &mut Vec<(String, String)>,
+) -> Result<(), Failure> {
+    let text = match value {
+        Value::String(text) => text,
+        Value::Integer(number) => number.to_string(),
+        Value::Boolean(truth) => truth.to_string(),
+        Value::Table(table) if !table.is_empty() => {
+            for (key, value) in table {
+                flatten(file, format!("{path}.{key}"), value, entries)?;
+            }
+            return Ok(());
         }
-        _ => None,
-    }
+        Value::Array(members) if members.iter().any(Value::is_table) => {
+            for (i, member) in members.into_iter().enumerate() {
+                flatten(file, format!("{path}.{}", i + 1), member, entries)?;
+            }
+            return Ok(());
+        }
+        // That it is empty is for the settings to say.
+        Value::Table(_) => String::new(),
+        Value::Array(members) if members.iter().all(Value::is_str) => {
+            let texts: Vec<_> = members.iter().filter_map(Value::as_str).collect();
+            texts.join(",")
+        }
+        other => match Setting::by_path(&path) {
+            // That the key is none is what its user must hear first.
+            None => String::new(),
+            Some(setting) => {
+                return Err(Failure::Settings(SettingsError::Invalid {
+                    place: Origin::File(file.to_owned()).place(&path),
+                    found: format!("found a value of type {}", other.type_str()),
+                    wanted: format!("{}, in quotes", setting.wanted()),
+                }));
+            }
+        },
+    };
+    entries.push((path, text));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -101,6 +125,28 @@ mod tests {
     }
 
     #[test]
+    fn tables_are_paths() {
+        let settings = add_to_none(
+            "[issuer.le]\ndirectory = \"letsencrypt\"\n[dns.cf]\nprovider = \"cloudflare\"\n\
+             token = \"hunter2\"\n[[certificates]]\nnames = [\"*.a.example\", \"a.example\"]\n\
+             reuse_key = true\n",
+        )
+        .unwrap();
+        let found: Vec<_> = settings
+            .in_tables()
+            .map(|(path, shown, _)| format!("{path} = {shown}"))
+            .collect();
+        let wanted = [
+            "certificates.1.names = *.a.example,a.example",
+            "certificates.1.reuse_key = true",
+            "dns.cf.provider = cloudflare",
+            "dns.cf.token = (secret)",
+            "issuer.le.directory = letsencrypt",
+        ];
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
     fn says_where_it_is_no_good() {
         for (text, line) in [
             (
@@ -109,12 +155,27 @@ mod tests {
             ),
             (
                 "[redis]\nurl = \"redis://x\"",
-                "c.toml, key redis is not a setting of certfleet; the nearest is redis_url",
+                "c.toml, key redis.url is not a setting of certfleet; the nearest is redis_url",
             ),
             (
-                "lease_ttl = true",
-                "c.toml, key lease_ttl: found a value of type boolean; wanted: a duration from \
+                "lease_ttl = 1.5",
+                "c.toml, key lease_ttl: found a value of type float; wanted: a duration from \
                  1s to 1h, such as 30s, in quotes",
+            ),
+            (
+                "[issuer.le]\ndirectory = \"letsencrypt\"\nemial = \"x\"",
+                "c.toml, key issuer.le.emial is not a setting of certfleet; the nearest is \
+                 issuer.le.email",
+            ),
+            (
+                "[issuer.le]",
+                "c.toml, key issuer.le: it is no table with values in it; wanted: a table \
+                 [issuer.NAME]",
+            ),
+            (
+                "[[certificates]]\nnames = [\"a.example\"]\n[[certificates]]\nname = \"b\"",
+                "c.toml, key certificates.2.name is not a setting of certfleet; the nearest is \
+                 certificates.2.names",
             ),
             (
                 "fleet = \"\"",

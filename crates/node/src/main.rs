@@ -4,25 +4,32 @@
 //! configuration file, logs, the admin port, the page served by default, and exit codes: 0, 2 for
 //! a configuration that is no good, 1 for everything else.
 
+mod add;
 mod admin;
+mod budget;
 mod certificate;
 mod cli;
 mod dev;
 mod failure;
 mod file;
 mod healthcheck;
+mod inventory;
 mod key;
 mod list;
 mod output;
 mod page;
+mod remove;
 mod renew;
+mod revoke;
 mod run;
 mod settings;
 mod show;
 mod signals;
+mod status;
 mod store;
 mod table;
 mod telemetry;
+mod trouble;
 mod when;
 
 use std::process::ExitCode;
@@ -56,6 +63,9 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
             run::run(settings.config()?).await
         }
         Command::Dev(options) => dev::dev(options).await,
+        Command::Status { source, json } => {
+            status::status(&file::settings(&source)?.config()?, json).await
+        }
         Command::List { source, json } => {
             list::list(&file::settings(&source)?.config()?, json).await
         }
@@ -65,6 +75,19 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Renew { source, id, all: _ } => {
             renew::renew(&file::settings(&source)?.config()?, id).await
         }
+        Command::Add(options) => {
+            let config = file::settings(&options.source)?.config()?;
+            add::add(&config, options).await
+        }
+        Command::Remove { source, id, json } => {
+            remove::remove(&file::settings(&source)?.config()?, &id, json).await
+        }
+        Command::Revoke {
+            source,
+            id,
+            reason,
+            json,
+        } => revoke::revoke(&file::settings(&source)?.config()?, &id, reason, json).await,
         Command::Healthcheck { source, live } => {
             let admin = file::settings(&source)?.config()?.admin_addr;
             healthcheck::healthcheck(admin, live).await

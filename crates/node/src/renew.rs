@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 
 use certfleet::Config;
 use certfleet_core::CertificateId;
-use certfleet_store::Backend;
 
 use crate::{failure::Failure, output, store};
 
 /// Makes one certificate due, or all there are if none is named.
 pub(crate) async fn renew(config: &Config, id: Option<CertificateId>) -> Result<(), Failure> {
     let store = store::open(config).await?;
-    let all = known(config, &*store).await?;
+    let all = store::ids(config, &*store).await?;
     let chosen = match id {
         None => all,
         Some(id) if all.contains(&id) => BTreeSet::from([id]),
@@ -28,10 +27,4 @@ pub(crate) async fn renew(config: &Config, id: Option<CertificateId>) -> Result<
         output::text(&format!("{id} is due now\n"))?;
     }
     Ok(())
-}
-
-async fn known(config: &Config, store: &dyn Backend) -> Result<BTreeSet<CertificateId>, Failure> {
-    let mut ids: BTreeSet<_> = store.ids().await?.into_iter().collect();
-    ids.extend(config.certificates.iter().map(certfleet_core::NameSet::id));
-    Ok(ids)
 }

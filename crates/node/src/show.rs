@@ -3,15 +3,25 @@
 use std::fmt::Write;
 
 use certfleet::Config;
-use certfleet_core::{CertificateId, NameSet, Timestamp, retry::Attempt};
+use certfleet_core::{
+    CertificateId, Generation, OwnTerms, RevocationReason, Timestamp, Wanted,
+    ari::Suggestion, retry::Attempt,
+};
 use certfleet_store::{
-    Clock, SystemClock,
+    Backend, Clock, Stored, SystemClock,
     event::{self, Event},
     registry::Heartbeat,
+    revocation::Revocation,
 };
 use serde::Serialize;
 
-use crate::{certificate::Certificate, failure::Failure, output, store, table::printable, when};
+use crate::{
+    certificate::{Certificate, Fleet},
+    failure::Failure,
+    output, store,
+    table::printable,
+    trouble, when,
+};
 
 /// How many of its last events are shown.
 const EVENTS: usize = 20;
@@ -23,8 +33,10 @@ struct Detail {
     certificate: Certificate,
     /// When the fleet acts on it next.
     due_at: Option<Timestamp>,
-    /// What has failed since the last success.
-    failed: Option<Attempt>,
+    /// When the CA suggests to renew it (RFC 9773).
+    suggestion: Option<Suggestion>,
+    /// What of it is to be revoked.
+    revocations: Vec<Pending>,
     heartbeats: Vec<Heartbeat>,
     /// Its last events, oldest first.
     events: Vec<Event>,
@@ -32,23 +44,43 @@ struct Detail {
     chain: Option<String>,
 }
 
+/// A generation that is to be revoked.
+#[derive(Debug, Serialize)]
+struct Pending {
+    generation: Generation,
+    serial: String,
+    reason: RevocationReason,
+    asked_at: Timestamp,
+}
+
 /// Prints what is known of one certificate.
 pub(crate) async fn show(config: &Config, id: &CertificateId, json: bool) -> Result<(), Failure> {
     let store = store::open(config).await?;
+    let now = SystemClock.now();
     let stored = store.load(id).await?;
-    let names = match &stored {
-        Some(stored) => stored.record.names.clone(),
-        None => wanted(config, id)?,
-    };
+    let wanted = wanted(config, &*store, id, stored.as_ref()).await?;
     let nodes = store.nodes().await?;
     let holders = store.holders().await?;
     let mut events = store.events(event::KEPT).await?;
     events.retain(|event| event.subject == id.as_str());
     let events = events.split_off(events.len().saturating_sub(EVENTS));
+    let fleet = Fleet {
+        nodes: &nodes,
+        holders: &holders,
+        retry: &config.retry,
+        now,
+    };
+    let attempt = store.attempt(id).await?;
     let detail = Detail {
-        certificate: Certificate::new(names, stored.as_ref(), &nodes, &holders),
+        certificate: Certificate::new(wanted, stored.as_ref(), attempt, &fleet),
         due_at: store.due_at(id).await?,
-        failed: store.attempt(id).await?,
+        suggestion: store.suggestion(id).await?,
+        revocations: store
+            .revocations(id)
+            .await?
+            .into_iter()
+            .map(Pending::from)
+            .collect(),
         heartbeats: nodes,
         events,
         chain: stored.map(|stored| stored.record.chain),
@@ -56,17 +88,40 @@ pub(crate) async fn show(config: &Config, id: &CertificateId, json: bool) -> Res
     if json {
         output::json(&detail)
     } else {
-        output::text(&detail.text(SystemClock.now()))
+        output::text(&detail.text(now))
     }
 }
 
-/// The names of a certificate that was not issued yet.
-fn wanted(config: &Config, id: &CertificateId) -> Result<NameSet, Failure> {
-    let names = config.certificates.iter().find(|names| names.id() == *id);
-    names.cloned().ok_or_else(|| Failure::NoCertificate {
-        fleet: config.fleet.clone(),
-        id: id.clone(),
-    })
+/// The certificate as it is wanted: added at run time, else configured, else merely issued.
+async fn wanted(
+    config: &Config,
+    store: &dyn Backend,
+    id: &CertificateId,
+    stored: Option<&Stored>,
+) -> Result<Wanted, Failure> {
+    if let Some(added) = store.wanted_one(id).await? {
+        return Ok(added);
+    }
+    let mut configured = config.certificates.iter();
+    configured
+        .find(|one| one.names.id() == *id)
+        .cloned()
+        .or_else(|| Some(Wanted::new(stored?.record.names.clone())))
+        .ok_or_else(|| Failure::NoCertificate {
+            fleet: config.fleet.clone(),
+            id: id.clone(),
+        })
+}
+
+impl From<Revocation> for Pending {
+    fn from(revocation: Revocation) -> Self {
+        Self {
+            generation: revocation.record.generation,
+            serial: revocation.record.serial,
+            reason: revocation.reason,
+            asked_at: revocation.asked_at,
+        }
+    }
 }
 
 impl Detail {
@@ -80,10 +135,15 @@ impl Detail {
         line("id", certificate.id.as_str());
         let names: Vec<_> = certificate.names.iter().map(|name| name.as_str()).collect();
         line("names", &names.join(" "));
+        line("state", certificate.state.as_str());
+        for (key, value) in own_terms(&certificate.terms) {
+            line("own term", &format!("{key} = {value}"));
+        }
         match &certificate.issued {
             None => line("issued", "not yet"),
             Some(issued) => {
                 line("serial", &issued.serial);
+                line("ca", &issued.ca);
                 line("issuer", &issued.issuer);
                 line("fingerprint", &issued.fingerprint);
                 line("valid from", &at(issued.not_before));
@@ -108,14 +168,31 @@ impl Detail {
                 &format!("{}, {left} left, fencing {}", lease.node, lease.fencing),
             );
         }
-        if let Some(failed) = &self.failed {
-            let (times, node) = (failed.failures, &failed.node);
+        if let Some(suggestion) = &self.suggestion {
+            let Suggestion { window, selected, .. } = suggestion;
             line(
-                "failed",
-                &format!("{times} times, last on {node}, {}", at(failed.failed_at)),
+                "suggested",
+                &format!("{} to {}", at(window.start), at(window.end)),
             );
-            line("", &failed.error);
-            line("next try", &at(failed.next));
+            line("", &format!("drawn {}", at(*selected)));
+            if let Some(url) = &window.explanation {
+                line("", &format!("why: {url}"));
+            }
+        }
+        for (label, value) in certificate.failed.iter().flat_map(|one| attempt(one, now)) {
+            line(label, &value);
+        }
+        for pending in &self.revocations {
+            line(
+                "to revoke",
+                &format!(
+                    "generation {}, serial {}, for {}, asked {}",
+                    pending.generation,
+                    pending.serial,
+                    pending.reason,
+                    at(pending.asked_at)
+                ),
+            );
         }
         for node in &self.heartbeats {
             let serves = if certificate.served_by.contains(&node.node) {
@@ -146,33 +223,86 @@ impl Detail {
     }
 }
 
+/// What failed, or is waited for, as lines with labels.
+fn attempt(failed: &Attempt, now: Timestamp) -> Vec<(&'static str, String)> {
+    let at = when::moment(failed.failed_at, now);
+    let node = &failed.node;
+    let mut lines = vec![match failed.failures {
+        0 => ("waits", format!("since {at}, told by {node}")),
+        times => ("failed", format!("{times} times, last on {node}, {at}")),
+    }];
+    if !failed.issuer.is_empty() {
+        lines.push(("", format!("at the issuer {}", failed.issuer)));
+    }
+    let kind = if failed.kind.is_empty() { "" } else { ": " };
+    lines.push(("", format!("{}{kind}{}", failed.kind, failed.error)));
+    lines.push(("", trouble::advice(failed.advice).to_owned()));
+    if !failed.failed_challenges.is_empty() {
+        let kinds: Vec<_> = failed.failed_challenges.iter().map(|kind| kind.as_str()).collect();
+        lines.push(("", format!("failed challenges: {}", kinds.join(", "))));
+    }
+    lines.push(("next try", when::moment(failed.next, now)));
+    lines
+}
+
+/// The terms that differ from the fleet's.
+fn own_terms(terms: &OwnTerms) -> Vec<(String, String)> {
+    let json = serde_json::to_value(terms).unwrap_or_default();
+    let fields = json.as_object().into_iter().flatten();
+    let text = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(all) => {
+            let texts: Vec<_> = all.iter().filter_map(|one| one.as_str()).collect();
+            texts.join(", ")
+        }
+        other => other.to_string(),
+    };
+    fields
+        .map(|(key, value)| (key.clone(), text(value)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use certfleet_core::{ari::Window, retry::Advice};
     use certfleet_store::event::EventKind;
 
     use super::*;
-    use crate::certificate::tests::{holder, node, stored};
+    use crate::certificate::tests::{attempt, certificate, holder, node, stored};
 
     #[test]
     fn tells_what_failed_and_who_serves() {
         let stored = stored("a.example", 3, 5);
         let nodes = vec![node("web-1", 5), node("web-2", 4)];
         let at: Timestamp = "2026-03-02T00:00:00Z".parse().unwrap();
+        let mut certificate = certificate(
+            "a.example",
+            Some(&stored),
+            Some(attempt(2, Advice::ChangeChallenge)),
+            &nodes,
+            &[holder("a.example", "web-2")],
+        );
+        certificate.terms.issuers = Some(vec!["le".parse().unwrap(), "zero".parse().unwrap()]);
+        certificate.terms.reuse_key = Some(true);
         let detail = Detail {
-            certificate: Certificate::new(
-                stored.record.names.clone(),
-                Some(&stored),
-                &nodes,
-                &[holder("a.example", "web-2")],
-            ),
+            certificate,
             due_at: Some(at),
-            failed: Some(Attempt {
-                failures: 2,
-                failed_at: at,
-                node: "web-2".parse().unwrap(),
-                error: "the CA said\u{1b}[2J no".into(),
-                next: at,
+            suggestion: Some(Suggestion {
+                generation: Generation::new(3),
+                window: Window {
+                    start: at,
+                    end: "2026-03-04T00:00:00Z".parse().unwrap(),
+                    explanation: Some("https://ca.example/why".into()),
+                },
+                selected: "2026-03-03T00:00:00Z".parse().unwrap(),
+                asked_at: at,
             }),
+            revocations: vec![Pending {
+                generation: Generation::new(2),
+                serial: "02".into(),
+                reason: RevocationReason::KeyCompromise,
+                asked_at: at,
+            }],
             heartbeats: nodes,
             events: vec![Event {
                 at,
@@ -185,10 +315,22 @@ mod tests {
         };
         let text = detail.text(at);
         for line in [
+            "state        failing",
+            "own term     issuers = le, zero",
+            "own term     reuse_key = true",
+            "ca           ca.example/dir",
             "expires      2026-04-01 00:00Z (in 30d)",
             "lease        web-2, 12s left, fencing 8",
-            "failed       2 times, last on web-2, 2026-03-02 00:00Z (0s ago)",
-            "             the CA said\u{fffd}[2J no",
+            "suggested    2026-03-02 00:00Z (0s ago) to 2026-03-04 00:00Z (in 2d)",
+            "             drawn 2026-03-03 00:00Z (in 24h)",
+            "             why: https://ca.example/why",
+            "failed       2 times, last on web-2, 2026-03-01 00:00Z (24h ago)",
+            "             at the issuer le",
+            "             unauthorized: the CA said\u{fffd}[2J no",
+            "             another way of validation is tried, if there is one",
+            "             failed challenges: http-01",
+            "next try     2026-03-02 01:00Z (in 60m)",
+            "to revoke    generation 2, serial 02, for keyCompromise, asked 2026-03-02 00:00Z (0s ago)",
             "node         web-1 at epoch 5: serves it",
             "node         web-2 at epoch 4: does not serve it",
             "event        2026-03-02T00:00:00.000Z web-2 attempt_failed: refused",
@@ -199,5 +341,6 @@ mod tests {
         let json = serde_json::to_value(&detail).unwrap();
         assert_eq!(json["id"], "a.example");
         assert_eq!(json["failed"]["failures"], 2);
+        assert_eq!(json["revocations"][0]["reason"], "keyCompromise");
     }
 }

@@ -3,9 +3,10 @@
 //! A store in files belongs to one process, so while a node runs on it, commands cannot look into
 //! it; they say where to look instead.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use certfleet::{Config, FleetError, backend, config::BackendConfig};
+use certfleet::{Config, FleetError, Operator, backend, config::BackendConfig};
+use certfleet_core::CertificateId;
 use certfleet_store::{Backend, StoreError, SystemClock};
 
 use crate::failure::Failure;
@@ -22,4 +23,24 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<dyn Backend>, Failure> {
         }
         (error, _) => error.into(),
     })
+}
+
+/// Opens the store for who changes what the fleet wants.
+pub(crate) async fn operator(config: &Config) -> Result<Operator, Failure> {
+    let (fleet, node) = (config.fleet.clone(), config.node.clone());
+    let store = open(config).await?;
+    Ok(Operator::new(fleet, node, store, Arc::new(SystemClock)))
+}
+
+/// The certificates that there are: configured, added at run time, or issued.
+pub(crate) async fn ids(
+    config: &Config,
+    store: &dyn Backend,
+) -> Result<BTreeSet<CertificateId>, StoreError> {
+    let mut ids: BTreeSet<_> = store.ids().await?.into_iter().collect();
+    ids.extend(config.certificates.iter().map(|one| one.names.id()));
+    // What cannot be read has no id to be told by; certfleet list shows it.
+    let added = store.wanted().await?.into_iter().flatten();
+    ids.extend(added.map(|one| one.names.id()));
+    Ok(ids)
 }

@@ -28,6 +28,9 @@ const SESSIONS: usize = 4096;
 ///   makes a full handshake. There are no session tickets that other nodes could open: set
 ///   `ticketer` on the configuration for that.
 ///
+/// It answers no challenge of a CA (TLS-ALPN-01) and waits for no certificate on demand: both are
+/// decided before a configuration is, and only the [`Listener`](crate::Listener) does that.
+///
 /// The configuration is shared by all listeners of a process; build it once.
 #[must_use]
 pub fn server_config(resolver: Resolver) -> Arc<ServerConfig> {

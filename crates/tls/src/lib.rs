@@ -13,14 +13,18 @@
 //! | [`config`] | [`server_config`]: protocol versions, key exchange, ALPN, sessions |
 //! | [`listener`] | [`Listener`]: TCP accepted, handshakes run within [`Limits`] |
 //! | [`protocol`] | [`Tls`] or [`Plain`]: what a listener's connections begin with |
+//! | [`challenge`] | [`ChallengeResponder`]: what a CA is answered in a handshake (TLS-ALPN-01) |
+//! | [`on_demand`] | [`OnDemand`]: certificates obtained while the first client waits |
 //! | [`networks`] | [`Networks`]: who is trusted to say whose connection it passes on |
 //! | [`stats`] | [`Stats`]: what the listener counted |
 //!
 //! Where certificates come from is not known here: no store, no CA, no HTTP.
 
+pub mod challenge;
 pub mod config;
 pub mod listener;
 pub mod networks;
+pub mod on_demand;
 pub mod protocol;
 pub mod publisher;
 pub mod resolver;
@@ -31,13 +35,15 @@ mod proxy_protocol;
 mod sharded;
 mod table;
 
+pub use challenge::ChallengeResponder;
 pub use config::server_config;
 pub use listener::{Limits, Listener};
 pub use networks::{Networks, NetworksError};
+pub use on_demand::{OnDemand, OnDemandLimits};
 pub use protocol::{Plain, Protocol, Tls};
 pub use publisher::{Publisher, Served, Stale, watch};
 pub use resolver::Resolver;
-pub use stats::{Failure, Stats};
+pub use stats::{Demand, Failure, Stats};
 pub use verified::{Rejected, Verified};
 
 /// P

@@ -16,9 +16,12 @@ use tokio::{
 };
 
 use crate::{
+    challenge::{ChallengeResponder, Challenges},
     networks::Networks,
+    on_demand::{Demands, OnDemand, OnDemandLimits},
     protocol::{Plain, Protocol, Tls},
     proxy_protocol,
+    resolver::Resolver,
     stats::{Failure, Open, Stats},
 };
 
@@ -86,6 +89,30 @@ impl Listener {
         stats: Arc<Stats>,
     ) -> Self {
         Self::with_protocol(tcp, config.into(), limits, stats)
+    }
+
+    /// Answers TLS-ALPN-01 challenges (RFC 8737) with what `responder` knows.
+    ///
+    /// Without it, and for a name it knows no answer for, a client that offers `acme-tls/1` alone
+    /// gets the fatal alert `access_denied`. Such a connection is never given out.
+    #[must_use]
+    pub fn with_challenges(mut self, responder: Arc<dyn ChallengeResponder>) -> Self {
+        self.protocol.challenges = Some(Challenges::new(responder));
+        self
+    }
+
+    /// Lets a handshake wait while `on_demand` gets a certificate for a server name that
+    /// `resolver`, which the configuration was made with, does not know. The default certificate
+    /// makes no name known.
+    #[must_use]
+    pub fn with_on_demand(
+        mut self,
+        resolver: Resolver,
+        on_demand: Arc<dyn OnDemand>,
+        limits: &OnDemandLimits,
+    ) -> Self {
+        self.protocol.demands = Some(Demands::new(resolver, on_demand, limits));
+        self
     }
 }
 
@@ -178,7 +205,13 @@ impl<P: Protocol> Listener<P> {
     }
 
     fn begin(&mut self, tcp: TcpStream, peer: SocketAddr) {
-        let beginning = begin(self.protocol.clone(), tcp, peer, Arc::clone(&self.proxies));
+        let beginning = begin(
+            self.protocol.clone(),
+            tcp,
+            peer,
+            Arc::clone(&self.proxies),
+            Arc::clone(&self.stats),
+        );
         let limit = self.limits.handshake_timeout;
         self.handshakes
             .spawn(within::<P>(limit, peer, beginning, self.stats.begin()));
@@ -224,7 +257,8 @@ async fn begin<P: Protocol>(
     mut tcp: TcpStream,
     peer: SocketAddr,
     proxies: Arc<Networks>,
-) -> io::Result<Connection<P>> {
+    stats: Arc<Stats>,
+) -> io::Result<Option<Connection<P>>> {
     // Without it the last flight of a handshake may wait for an acknowledgement.
     if let Err(error) = tcp.set_nodelay(true) {
         tracing::debug!(%peer, %error, "TCP_NODELAY is not set");
@@ -236,20 +270,25 @@ async fn begin<P: Protocol>(
         tracing::trace!(%peer, client = %said, "passed on by a proxy");
         client = said;
     }
-    Ok((protocol.begin(tcp).await?, client))
+    let stream = protocol.begin(tcp, &stats).await?;
+    Ok(stream.map(|stream| (stream, client)))
 }
 
 /// A beginning within its time, counted, and logged if it fails.
 async fn within<P: Protocol>(
     limit: Duration,
     peer: SocketAddr,
-    beginning: impl Future<Output = io::Result<Connection<P>>>,
+    beginning: impl Future<Output = io::Result<Option<Connection<P>>>>,
     open: Open,
 ) -> Option<Connection<P>> {
     let (reason, error) = match timeout(limit, beginning).await {
-        Ok(Ok((stream, client))) => {
+        Ok(Ok(Some((stream, client)))) => {
             open.succeeded(P::session(&stream));
             return Some((stream, client));
+        }
+        Ok(Ok(None)) => {
+            open.answered();
+            return None;
         }
         Ok(Err(error)) => (Failure::from(&error), error),
         Err(elapsed) => (Failure::Timeout, elapsed.into()),

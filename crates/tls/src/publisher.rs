@@ -21,8 +21,9 @@ use crate::{
 
 /// A writing and a reading end over one table, which is empty to begin with.
 ///
-/// Clients that ask for an unknown name, or for none, get the certificate `default`. Without one
-/// they get a fatal alert, see [`Resolver`].
+/// Clients that ask for an unknown name get the certificate `default`, and so do those that ask
+/// for none while no certificate has an address. Without a default they get a fatal alert, see
+/// [`Resolver`].
 #[must_use]
 pub fn watch(default: Option<CertificateId>) -> (Publisher, Resolver) {
     let table = Arc::new(ArcSwap::from_pointee(Table::new(default)));
@@ -211,6 +212,34 @@ mod tests {
         assert_eq!(publisher.generation(&id("a.example")), None);
         publish(&publisher, "a.example", 1, &verified).unwrap();
         assert!(resolver.by_name(None).is_some());
+    }
+
+    #[test]
+    fn a_name_is_known_while_a_certificate_has_it_whatever_the_default() {
+        let (publisher, resolver) = watch(Some(id("a.example")));
+        publish(&publisher, "a.example", 1, &verified("a.example")).unwrap();
+        let wild = "*.b.example".parse::<NameSet>().unwrap();
+        let wild_id = wild.id();
+        publisher
+            .publish(
+                wild_id.clone(),
+                wild,
+                Generation::new(1),
+                verified("*.b.example"),
+            )
+            .unwrap();
+        for (name, known) in [
+            ("a.example", true),
+            ("A.example.", true),
+            ("x.b.example", true),
+            ("b.example", false),
+            ("unknown.example", false),
+        ] {
+            assert_eq!(resolver.knows(name), known, "{name}");
+            assert!(resolver.by_name(Some(name)).is_some());
+        }
+        publisher.retract(&wild_id);
+        assert!(!resolver.knows("x.b.example"));
     }
 
     #[test]

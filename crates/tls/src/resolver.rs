@@ -17,7 +17,8 @@ use crate::table::Table;
 /// Answers handshakes from what a [`Publisher`](crate::Publisher) published last.
 ///
 /// A name resolves to the certificate that has it, else to the wildcard over all but its first
-/// label, else to the default certificate. Of several, the one that became valid last is served,
+/// label, else to the default certificate. A client that connects by address sends no name (RFC
+/// 6066 section 3): it gets a certificate that has an address, else the default. Of several, the one that became valid last is served,
 /// then the one with the lowest id. Where nothing is found, rustls ends the handshake with the
 /// fatal alert `access_denied` (49, RFC 8446 section 6.2), for an unknown name and for a table
 /// that is still empty alike.
@@ -32,6 +33,13 @@ pub struct Resolver {
 impl Resolver {
     pub(crate) fn new(table: Arc<ArcSwap<Table>>) -> Self {
         Self { table }
+    }
+
+    /// Whether a certificate is served that has `name`, itself or by a wildcard. The default
+    /// certificate is not asked.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.table.load().by_name(name).is_some()
     }
 
     /// The chain and key for a client that asks for `name`, or for none.

@@ -1,8 +1,7 @@
 //! What a listener counted since it was made.
 //!
-//! Every connection that is past its beginning, or failed in it, is counted under exactly one
-//! result. Results are a closed set, so
-//! they are safe as metric labels. Addresses and names are never kept.
+//! Every connection that is past its beginning, or ended in it, is counted under exactly one
+//! result. Results are a closed set, so they are safe as metric labels. Addresses and names are never kept.
 
 use std::{
     io,
@@ -14,7 +13,7 @@ use std::{
 
 use rustls::{Error, HandshakeKind, ProtocolVersion, ServerConnection};
 
-use crate::proxy_protocol::HeaderError;
+use crate::{challenge::NoAnswer, proxy_protocol::HeaderError};
 
 /// Counters of a [`Listener`](crate::Listener), readable at any time.
 #[derive(Debug, Default)]
@@ -26,7 +25,9 @@ pub struct Stats {
     tls13: AtomicU64,
     plain: AtomicU64,
     resumed: AtomicU64,
+    challenges: AtomicU64,
     failures: [AtomicU64; Failure::ALL.len()],
+    demands: [AtomicU64; Demand::ALL.len()],
 }
 
 impl Stats {
@@ -60,17 +61,39 @@ impl Stats {
         self.resumed.load(Relaxed)
     }
 
+    /// Handshakes in which a CA was given the answer to its challenge. Those without an answer are
+    /// [`Failure::NoAnswer`].
+    #[must_use]
+    pub fn challenges(&self) -> u64 {
+        self.challenges.load(Relaxed)
+    }
+
+    /// Handshakes for a name without a certificate, by what came of asking for one. They are
+    /// counted by their result too.
+    #[must_use]
+    pub fn demands(&self, outcome: Demand) -> u64 {
+        self.demands[outcome as usize].load(Relaxed)
+    }
+
+    /// What [`Self::demands`] tells, by [`Demand::as_str`].
+    pub fn demand_counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = Demand::ALL.map(|outcome| (outcome.as_str(), self.demands(outcome)));
+        counts.into_iter()
+    }
+
     /// Handshakes that failed for `reason`.
     #[must_use]
     pub fn failures(&self, reason: Failure) -> u64 {
         self.failures[reason as usize].load(Relaxed)
     }
 
-    /// Finished handshakes by result: `tls12` and `tls13` for success, else [`Failure::as_str`].
+    /// Finished handshakes by result: `tls12` and `tls13` for success, `challenge` for an answer
+    /// to a CA, else [`Failure::as_str`].
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let done = [
             ("tls12", self.tls12.load(Relaxed)),
             ("tls13", self.tls13.load(Relaxed)),
+            ("challenge", self.challenges()),
         ];
         done.into_iter().chain(self.failed())
     }
@@ -86,6 +109,10 @@ impl Stats {
         self.accepted.fetch_add(1, Relaxed);
         self.open.fetch_add(1, Relaxed);
         Open(Arc::clone(self))
+    }
+
+    pub(crate) fn demanded(&self, outcome: Demand) {
+        self.demands[outcome as usize].fetch_add(1, Relaxed);
     }
 
     pub(crate) fn accept_failed(&self) {
@@ -112,6 +139,10 @@ impl Open {
         }
     }
 
+    pub(crate) fn answered(self) {
+        self.0.challenges.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn failed(self, reason: Failure) {
         self.0.failures[reason as usize].fetch_add(1, Relaxed);
     }
@@ -132,6 +163,8 @@ pub enum Failure {
     NotTls,
     /// No certificate is published for the name, and no default.
     NoCertificate,
+    /// The client offered `acme-tls/1` alone, and no answer is known for the name.
+    NoAnswer,
     /// No protocol version, cipher suite, group or ALPN protocol in common.
     Incompatible,
     /// The client broke the protocol.
@@ -152,10 +185,11 @@ pub enum Failure {
 
 impl Failure {
     /// All reasons there are.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Timeout,
         Self::NotTls,
         Self::NoCertificate,
+        Self::NoAnswer,
         Self::Incompatible,
         Self::Protocol,
         Self::Alert,
@@ -173,6 +207,7 @@ impl Failure {
             Self::Timeout => "timeout",
             Self::NotTls => "not_tls",
             Self::NoCertificate => "no_certificate",
+            Self::NoAnswer => "no_answer",
             Self::Incompatible => "incompatible",
             Self::Protocol => "protocol",
             Self::Alert => "alert",
@@ -181,6 +216,35 @@ impl Failure {
             Self::ProxyMissing => "proxy_missing",
             Self::ProxyMalformed => "proxy_malformed",
             Self::ProxyOversize => "proxy_oversize",
+        }
+    }
+}
+
+/// What came of asking for a certificate on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// It was published, and the handshake went on with it.
+    Obtained,
+    /// It is not to be had.
+    Refused,
+    /// It was not there within [`OnDemandLimits::timeout`](crate::OnDemandLimits).
+    Timeout,
+    /// Nobody was asked: as many handshakes as may were waiting.
+    Busy,
+}
+
+impl Demand {
+    /// All outcomes there are.
+    pub const ALL: [Self; 4] = [Self::Obtained, Self::Refused, Self::Timeout, Self::Busy];
+
+    /// The outcome as a metric label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Obtained => "obtained",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Busy => "busy",
         }
     }
 }
@@ -202,6 +266,9 @@ impl From<&io::Error> for Failure {
                 HeaderError::Malformed(_) => Self::ProxyMalformed,
                 HeaderError::Oversize(_) => Self::ProxyOversize,
             };
+        }
+        if inner.is_some_and(|inner| inner.is::<NoAnswer>()) {
+            return Self::NoAnswer;
         }
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::Closed,
@@ -242,7 +309,21 @@ mod tests {
                 .collect::<HashSet<_>>()
                 .len()
         );
-        assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), 11);
-        assert_eq!((stats.accepted(), stats.open()), (11, 0));
+        assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), 12);
+        assert_eq!((stats.accepted(), stats.open()), (12, 0));
+    }
+
+    #[test]
+    fn each_outcome_of_a_demand_has_a_place_and_a_label_of_its_own() {
+        let stats = Stats::default();
+        for (index, outcome) in Demand::ALL.into_iter().enumerate() {
+            assert_eq!(outcome as usize, index);
+            stats.demanded(outcome);
+        }
+        let counts: Vec<_> = stats.demand_counts().collect();
+        assert_eq!(
+            counts,
+            [("obtained", 1), ("refused", 1), ("timeout", 1), ("busy", 1)]
+        );
     }
 }

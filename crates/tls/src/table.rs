@@ -1,17 +1,22 @@
 //! Which certificate a server name gets: one immutable value, changed by making another.
 //!
-//! The rule, first match wins:
+//! The rule, first match wins. For a client that names a server:
 //! 1. the name itself;
 //! 2. the wildcard over all but its first label (RFC 6125 section 6.4.3);
 //! 3. the default certificate, if one is configured and published.
 //!
-//! Of several certificates with the same name, the one that became valid last is served, and of
+//! A client that connects by address names none (RFC 6066 section 3):
+//! 1. a certificate that has an address, whichever;
+//! 2. the default certificate.
+//!
+//! Of several certificates that match, the one that became valid last is served, and of
 //! those the one with the lowest id, so that all nodes choose alike. The others stand by: when
 //! one is taken out, the next takes over. Expiry plays no part: a certificate
 //! stays until it is replaced or retracted.
 //!
-//! Let n be the names in the table and k those of one certificate. A look-up is two or three hash
-//! look-ups; a change costs about 256 + k * n / 256 steps (see [`Sharded`]).
+//! Let n be the names in the table, k those of one certificate, and a the certificates with an
+//! address. A look-up is two or three hash look-ups; a change costs about 256 + k * n / 256 steps
+//! (see [`Sharded`]), and a more for a certificate with an address.
 
 use std::{borrow::Cow, cmp::Reverse, sync::Arc};
 
@@ -34,6 +39,10 @@ impl Entry {
     fn rank(&self) -> (Reverse<Timestamp>, &CertificateId) {
         (Reverse(self.leaf.not_before), &self.id)
     }
+
+    fn has_address(&self) -> bool {
+        self.names.iter().any(|name| name.address().is_some())
+    }
 }
 
 /// All published certificates, found by name or by id. A copy shares what does not change.
@@ -43,10 +52,12 @@ pub(crate) struct Table {
     exact: Sharded<Claims>,
     /// By what the wildcard stands over: `*.a.example` is at `a.example`.
     wildcard: Sharded<Claims>,
+    /// Those with an address, which have their addresses in `exact` too.
+    addressed: Arc<Claims>,
     default: Option<CertificateId>,
 }
 
-/// The certificates that have one name; never empty, by rank.
+/// The certificates for one thing to ask for, by rank. In an index, never empty.
 type Claims = Vec<Arc<Entry>>;
 
 impl Table {
@@ -60,13 +71,18 @@ impl Table {
 
     /// The certificate for a client that asks for `name`, or for none.
     pub(crate) fn resolve(&self, name: Option<&str>) -> Option<&Arc<Entry>> {
-        name.and_then(|name| self.by_name(&lower_case(name)))
-            .or_else(|| self.entry(self.default.as_ref()?))
+        match name {
+            Some(name) => self.by_name(name),
+            None => self.addressed.first(),
+        }
+        .or_else(|| self.entry(self.default.as_ref()?))
     }
 
-    fn by_name(&self, name: &str) -> Option<&Arc<Entry>> {
+    /// The certificate that has `name`, itself or by a wildcard.
+    pub(crate) fn by_name(&self, name: &str) -> Option<&Arc<Entry>> {
+        let name = lower_case(name);
         self.exact
-            .get(name)
+            .get(&name)
             .or_else(|| {
                 let (label, base) = name.split_once('.')?;
                 self.wildcard.get(base).filter(|_| !label.is_empty())
@@ -90,9 +106,10 @@ impl Table {
         let entry = Arc::new(entry);
         for name in entry.names.iter() {
             let (index, key) = self.index(name);
-            let claims = index.entry(key, Claims::new);
-            let place = claims.partition_point(|other| other.rank() < entry.rank());
-            claims.insert(place, Arc::clone(&entry));
+            claim(index.entry(key, Claims::new), &entry);
+        }
+        if entry.has_address() {
+            claim(Arc::make_mut(&mut self.addressed), &entry);
         }
         self.entries.entry(entry.id.as_str(), || Arc::clone(&entry));
     }
@@ -110,6 +127,9 @@ impl Table {
                 index.remove(key);
             }
         }
+        if entry.has_address() {
+            Arc::make_mut(&mut self.addressed).retain(|other| other.id != *id);
+        }
         true
     }
 
@@ -122,8 +142,14 @@ impl Table {
     }
 }
 
+/// Puts a certificate among others, in the place its rank gives it.
+fn claim(claims: &mut Claims, entry: &Arc<Entry>) {
+    let place = claims.partition_point(|other| other.rank() < entry.rank());
+    claims.insert(place, Arc::clone(entry));
+}
+
 /// The form names have in the table. It allocates only for a client that sends upper case.
-fn lower_case(name: &str) -> Cow<'_, str> {
+pub(crate) fn lower_case(name: &str) -> Cow<'_, str> {
     let name = name.strip_suffix('.').unwrap_or(name);
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         name.to_ascii_lowercase().into()
@@ -207,6 +233,31 @@ mod tests {
 
         let unpublished = Fixture::new(Some("fallback.example"));
         assert_eq!(unpublished.resolve(Some("a.example")), None);
+    }
+
+    #[test]
+    fn without_a_name_a_certificate_with_an_address_goes_before_the_default() {
+        let mut fixture = Fixture::new(Some("fallback.example"))
+            .with("fallback.example", "fallback.example", 9)
+            .with("old.example", "192.0.2.7", 0)
+            .with("two.example", "2001:db8::1+192.0.2.8+a.example", 5)
+            .with("new.example", "b.example+192.0.2.7", 5);
+        assert_eq!(fixture.resolve(Some("a.example")), Some("two.example"));
+        assert_eq!(fixture.resolve(Some("192.0.2.7")), Some("new.example"));
+        for expected in ["new.example", "two.example", "old.example"] {
+            assert_eq!(fixture.resolve(None), Some(expected));
+            assert!(fixture.remove(expected));
+        }
+        assert_eq!(fixture.resolve(None), Some("fallback.example"));
+
+        // A replacement without the address gives it up.
+        let fixture = fixture.with("one.example", "a.example+192.0.2.7", 0).with(
+            "one.example",
+            "a.example",
+            1,
+        );
+        assert_eq!(fixture.resolve(None), Some("fallback.example"));
+        assert!(fixture.table.addressed.is_empty());
     }
 
     #[test]

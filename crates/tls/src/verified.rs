@@ -135,6 +135,17 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn an_address_counts_as_a_name() {
+        let (leaf, key) = certificate("192.0.2.7+2001:db8::1");
+        let check = |names| check(vec![leaf.clone()], key.clone_key(), names, now());
+        assert!(check("2001:DB8:0::1+192.0.2.7").is_ok());
+        assert!(matches!(
+            check("192.0.2.8").unwrap_err(),
+            Rejected::Bundle(BundleError::NotCovered(names)) if names[0].as_str() == "192.0.2.8"
+        ));
+    }
+
+    #[test]
     fn what_is_not_fit_is_rejected_for_its_reason() {
         let (leaf, key) = certificate(NAMES);
         let (_, other_key) = certificate(NAMES);

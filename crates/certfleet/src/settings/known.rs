@@ -130,13 +130,17 @@ settings! {
     DNS_PROVIDER: "dns_provider", "the DNS provider to set records at for dns-01",
         "the kind of a DNS provider", "cloudflare", None;
     DNS_OPTIONS: "dns_options", "what the provider is to be reached with",
-        "KEY=VALUE, separated by commas", "api_token=SECRET", None, secret;
+        "KEY=VALUE, separated by commas", "token=SECRET", None, secret;
     DNS_OPTIONS_FILE: "dns_options_file", "a file that holds them, instead of dns_options",
         "the path of a file with a KEY=VALUE on each line", "/run/secrets/dns", None;
     DNS_RESOLVERS: "dns_resolvers", "the resolvers to ask for zones and name servers; the system's if not set",
         "IP addresses, each perhaps with a port, separated by commas", "192.0.2.53,[2001:db8::53]:5353", None;
+    DNS_PROPAGATION: "dns_propagation", "how a record is made sure of before the CA is told: by asking each authoritative server of its zone, or by letting some time pass",
+        "authoritative, or a duration from 1s to 1h", "2m", Some("authoritative");
     DNS_PROPAGATION_TIMEOUT: "dns_propagation_timeout", "how long a record may take to be at all of its zone's name servers",
         "a duration from 1s to 1h", "5m", Some("2m");
+    DNS_AUTHORITATIVE_PORT: "dns_authoritative_port", "the port that authoritative name servers are asked on",
+        "a port from 1 to 65535", "5353", Some("53");
     ON_DEMAND_PERMISSION_URL: "on_demand_permission_url", "who says whether a name that a client asks for may have a certificate, by GET URL?domain=NAME; without it only wanted names have",
         "an http or https URL", "http://127.0.0.1:8000/may-have-certificate", None;
     ON_DEMAND_PERMISSION_TIMEOUT: "on_demand_permission_timeout", "how long that answer may take",

@@ -70,6 +70,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, SettingsError> {
         issuers,
         dns,
         dns_lookup: providers::lookup(&flat)?,
+        dns_propagation_timeout: providers::propagation_timeout(&flat)?,
         on_demand: on_demand::config(&flat)?,
         retry: retry(&flat)?,
         orders_per_node: flat.required(&ORDERS_PER_NODE, plain)?,

@@ -54,7 +54,7 @@ pub static DNS_OPTION: Setting = Setting {
     key: "option",
     about: "an option of the provider; with _file behind its key, the path of a file that holds it",
     form: "what the provider asks for",
-    example: "api_token_file = \"/run/secrets/dns\"",
+    example: "token_file = \"/run/secrets/dns\"",
     default: None,
     secret: true,
 };
@@ -184,7 +184,7 @@ mod tests {
             ("issuer.le.directory", &ACME_DIRECTORY),
             ("issuer.le.rate_limits", &RATE_LIMITS),
             ("dns.cf.provider", &DNS_PROVIDER),
-            ("dns.cf.api_token", &DNS_OPTION),
+            ("dns.cf.token", &DNS_OPTION),
             ("certificates.12.names", &NAMES),
             ("certificates.1.chain", &PREFERRED_CHAIN),
         ] {

@@ -5,16 +5,18 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     path::Path,
+    time::Duration,
 };
 
 use certfleet_core::ProviderName;
-use certfleet_dns::{ConfigError, LookupConfig, ProviderConfig, Secret};
+use certfleet_dns::{ConfigError, LookupConfig, Propagation, ProviderConfig, Secret};
 
-use super::{HOUR, MAIN, SECOND};
+use super::{HOUR, MAIN, SECOND, port};
 use crate::settings::{
     Settings, SettingsError, Value,
     known::{
-        DNS_OPTIONS, DNS_OPTIONS_FILE, DNS_PROPAGATION_TIMEOUT, DNS_PROVIDER, DNS_RESOLVERS,
+        DNS_AUTHORITATIVE_PORT, DNS_OPTIONS, DNS_OPTIONS_FILE, DNS_PROPAGATION,
+        DNS_PROPAGATION_TIMEOUT, DNS_PROVIDER, DNS_RESOLVERS,
         tables::{DNS_OPTION, PROVIDER},
     },
     secret::{Pair, both, in_file, read_file},
@@ -74,12 +76,22 @@ pub(super) fn all(
 
 /// How the DNS is asked.
 pub(super) fn lookup(flat: &Section<'_>) -> Result<LookupConfig, SettingsError> {
-    let mut lookup = LookupConfig::default();
-    if let Some(resolvers) = flat.optional(&DNS_RESOLVERS, resolvers)? {
-        lookup.nameservers = resolvers;
-    }
-    lookup.propagation_timeout = flat.required(&DNS_PROPAGATION_TIMEOUT, within(SECOND, HOUR))?;
-    Ok(lookup)
+    Ok(LookupConfig {
+        nameservers: flat
+            .optional(&DNS_RESOLVERS, resolvers)?
+            .unwrap_or_default(),
+        authoritative_port: flat.required(&DNS_AUTHORITATIVE_PORT, port)?,
+        propagation: flat.required(&DNS_PROPAGATION, |text| match text {
+            "authoritative" => Ok(Propagation::Authoritative),
+            other => within(SECOND, HOUR)(other).map(Propagation::Wait),
+        })?,
+        ..LookupConfig::default()
+    })
+}
+
+/// How long a record may take to be published.
+pub(super) fn propagation_timeout(flat: &Section<'_>) -> Result<Duration, SettingsError> {
+    flat.required(&DNS_PROPAGATION_TIMEOUT, within(SECOND, HOUR))
 }
 
 fn provider(table: &Section<'_>) -> Result<ProviderConfig, SettingsError> {
@@ -111,6 +123,7 @@ fn option(kind: &str, key: &str, value: &Value) -> Result<(String, Secret), Sett
     let given = || (key.to_owned(), Secret::from(value.text.as_str()));
     // Some kinds have options of their own that end so.
     let is_option = certfleet_dns::kinds()
+        .iter()
         .find(|known| known.name == kind)
         .is_some_and(|kind| kind.all_options().any(|option| option.name == key));
     let Some(option) = key.strip_suffix(FILE).filter(|_| !is_option) else {

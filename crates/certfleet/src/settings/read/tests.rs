@@ -91,7 +91,7 @@ fn every_example_is_good() {
             key if key.ends_with("_file") && key != "acme_ca_file" => continue,
             "acme_eab_key_id" => ("ACME_EAB_MAC_KEY", "c2VjcmV0"),
             "acme_eab_mac_key" => ("ACME_EAB_KEY_ID", "kid-1"),
-            "dns_provider" => ("DNS_OPTIONS", "api_token=x"),
+            "dns_provider" => ("DNS_OPTIONS", "token=x"),
             "dns_options" => ("DNS_PROVIDER", "cloudflare"),
             _ => ("FLEET", "default"),
         };
@@ -302,7 +302,7 @@ fn each_bad_value_has_its_one_line() {
         ),
         (
             "DNS_OPTIONS",
-            "api_token=hunter2",
+            "token=hunter2",
             "there is no provider they are for; wanted: dns_provider as well",
         ),
         (
@@ -489,7 +489,7 @@ fn addresses_are_names_too() {
         ("DOMAINS", "192.0.2.7"),
         ("CHALLENGES", "dns-01"),
         ("DNS_PROVIDER", "cloudflare"),
-        ("DNS_OPTIONS", "api_token=x"),
+        ("DNS_OPTIONS", "token=x"),
     ]);
     assert!(
         line.contains("192.0.2.7 is an address, which dns-01 does not validate"),

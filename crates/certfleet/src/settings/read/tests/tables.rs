@@ -37,7 +37,7 @@ const WHOLE: &[(&str, &str)] = &[
     ("issuer.google.eab_mac_key", "hunter2hunter2"),
     ("issuer.google.rate_limits", "new_orders=100/1h"),
     ("dns.cf.provider", "cloudflare"),
-    ("dns.cf.api_token", "hunter2"),
+    ("dns.cf.token", "hunter2"),
     ("certificates.1.names", "*.a.example,a.example"),
     ("certificates.1.issuers", "google"),
     ("certificates.1.challenges", "dns-01"),
@@ -160,7 +160,7 @@ fn each_fault_names_its_place_and_its_cure() {
              challenges than dns-01 (RFC 8555 section 7.1.3); add dns-01 to its challenges",
         ),
         (
-            &[("dns.cf.provider", ""), ("dns.cf.api_token", "")],
+            &[("dns.cf.provider", ""), ("dns.cf.token", "")],
             "key certificates.1.challenges: dns-01 needs a DNS provider; set dns_provider, or add a \
              table [dns.NAME]",
         ),
@@ -173,17 +173,17 @@ fn each_fault_names_its_place_and_its_cure() {
             "key dns.cf.provider: no DNS provider is called \"cloudfare\"",
         ),
         (
-            &[("dns.cf.api_tokn", "hunter2")],
-            "key dns.cf.api_tokn: DNS provider cloudflare has no option \"api_tokn\"",
+            &[("dns.cf.tokn", "hunter2")],
+            "key dns.cf.tokn: DNS provider cloudflare has no option \"tokn\"",
         ),
         (
-            &[("dns.cf.api_token_file", "/nowhere")],
-            "key dns.cf.api_token_file: in the file \"/nowhere\", which cannot be opened",
+            &[("dns.cf.token_file", "/nowhere")],
+            "key dns.cf.token_file: in the file \"/nowhere\", which cannot be opened",
         ),
         (
             &[
                 ("dns.other.provider", "cloudflare"),
-                ("dns.other.api_token", "x"),
+                ("dns.other.token", "x"),
             ],
             "key dns.cf.provider: there are several DNS providers, and none is the default; wanted: \
              one of them called main, as in [dns.main]",
@@ -233,7 +233,7 @@ fn main_is_described_once() {
         (
             &[
                 ("dns.main.provider", "cloudflare"),
-                ("dns.main.api_token", "x"),
+                ("dns.main.token", "x"),
             ],
             "environment variable CERTFLEET_DNS_PROVIDER and c.toml, key dns.main.provider are \
              both set; wanted: one of them",
@@ -244,7 +244,7 @@ fn main_is_described_once() {
             .map(|&(key, text)| (key.to_owned(), text.to_owned()));
         let settings = settings(&[
             ("DNS_PROVIDER", "cloudflare"),
-            ("DNS_OPTIONS", "api_token=x"),
+            ("DNS_OPTIONS", "token=x"),
         ])
         .unwrap()
         .with_file("c.toml", entries)
@@ -261,15 +261,15 @@ fn options_come_from_files_too() {
     let whole: Vec<_> = WHOLE
         .iter()
         .copied()
-        .filter(|(key, _)| *key != "dns.cf.api_token")
-        .chain([("dns.cf.api_token_file", path.to_str().unwrap())])
+        .filter(|(key, _)| *key != "dns.cf.token")
+        .chain([("dns.cf.token_file", path.to_str().unwrap())])
         .collect();
     assert!(file(&whole).is_ok());
     assert!(
-        changed(&[("dns.cf.api_token_file", path.to_str().unwrap())])
-            .contains("key dns.cf.api_token and c.toml, key dns.cf.api_token_file are both set")
+        changed(&[("dns.cf.token_file", path.to_str().unwrap())])
+            .contains("key dns.cf.token and c.toml, key dns.cf.token_file are both set")
     );
-    std::fs::write(&path, "api_token=hunter2\n").unwrap();
+    std::fs::write(&path, "token=hunter2\n").unwrap();
     let flat = settings(&[
         ("DOMAINS", "*.a.example"),
         ("DNS_PROVIDER", "cloudflare"),
