@@ -45,12 +45,3 @@ pub use publisher::{Publisher, Served, Stale, watch};
 pub use resolver::Resolver;
 pub use stats::{Demand, Failure, Stats};
 pub use verified::{Rejected, Verified};
-
-/// P
-#[async_trait::async_trait]
-pub trait ChallengeResponder: Send + Sync { /// P
-    async fn answer(&self, server_name: &str) -> Option<certfleet_core::Answer>; }
-/// P
-#[async_trait::async_trait]
-pub trait OnDemand: Send + Sync { /// P
-    async fn obtain(&self, server_name: &certfleet_core::DomainName) -> bool; }

@@ -150,13 +150,6 @@ impl<P: Protocol> Listener<P> {
         }
     }
 
-    /// P
-    #[must_use]
-    pub fn with_challenges(self, _r: Arc<dyn crate::ChallengeResponder>) -> Self { self }
-    /// P
-    #[must_use]
-    pub fn with_on_demand(self, _r: Arc<dyn crate::OnDemand>, _l: std::time::Duration) -> Self { self }
-
     /// The address it is bound to.
     ///
     /// # Errors

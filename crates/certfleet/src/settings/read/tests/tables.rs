@@ -231,10 +231,7 @@ fn main_is_described_once() {
              are both set; wanted: one of them",
         ),
         (
-            &[
-                ("dns.main.provider", "cloudflare"),
-                ("dns.main.token", "x"),
-            ],
+            &[("dns.main.provider", "cloudflare"), ("dns.main.token", "x")],
             "environment variable CERTFLEET_DNS_PROVIDER and c.toml, key dns.main.provider are \
              both set; wanted: one of them",
         ),
@@ -242,13 +239,10 @@ fn main_is_described_once() {
         let entries = table
             .iter()
             .map(|&(key, text)| (key.to_owned(), text.to_owned()));
-        let settings = settings(&[
-            ("DNS_PROVIDER", "cloudflare"),
-            ("DNS_OPTIONS", "token=x"),
-        ])
-        .unwrap()
-        .with_file("c.toml", entries)
-        .unwrap();
+        let settings = settings(&[("DNS_PROVIDER", "cloudflare"), ("DNS_OPTIONS", "token=x")])
+            .unwrap()
+            .with_file("c.toml", entries)
+            .unwrap();
         assert_eq!(settings.config().unwrap_err().to_string(), line);
     }
     assert!(GOOD.iter().any(|(key, _)| *key == "ACME_DIRECTORY"));
