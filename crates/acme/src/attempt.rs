@@ -60,6 +60,7 @@ impl<'a> Attempt<'a> {
 
         let mut order = self.create().await?;
         self.authorize(&mut order, answers).await?;
+        self.step(Step::Finalizing);
         self.finalize(&mut order, &request).await?;
         self.step(Step::Finalized);
 

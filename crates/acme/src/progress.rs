@@ -49,6 +49,8 @@ pub enum Step {
         /// The name.
         name: String,
     },
+    /// The CA is about to be sent the request for the certificate, and may issue from now on.
+    Finalizing,
     /// The CA has the request for the certificate.
     Finalized,
     /// The preferred chain is not to be had; the CA's default was taken.
@@ -82,6 +84,7 @@ impl fmt::Display for Step {
             }
             Self::ChallengeReady { name } => write!(f, "the CA was told to validate {name}"),
             Self::Validated { name } => write!(f, "{name} is validated"),
+            Self::Finalizing => f.write_str("the certificate is about to be requested"),
             Self::Finalized => f.write_str("the certificate was requested"),
             Self::ChainMissing { wanted, found } => write!(
                 f,

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use certfleet_acme::{Acme, Credentials, IssueError};
 use certfleet_core::{
-    FleetName, Generation, KeyRing, NodeId,
+    FleetName, Generation, IssuerName, KeyRing, NodeId,
     seal::{Context, SealError, Sealed},
 };
 use certfleet_store::{
@@ -50,6 +50,9 @@ pub enum AccountError {
     /// The fleet has no account there.
     #[error("the fleet has no account at {0} yet; it is made with the first order")]
     None(String),
+    /// No such issuer has accounts.
+    #[error("no ACME issuer is called {0} in this configuration")]
+    NotAcme(IssuerName),
     /// The CA refused or failed.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -62,6 +65,13 @@ pub enum AccountError {
     /// The lease was lost while the account was made or changed.
     #[error(transparent)]
     Lost(#[from] Lost),
+}
+
+impl Done {
+    /// Whether anything was.
+    pub(crate) fn is_something(self) -> bool {
+        self != Self::Nothing
+    }
 }
 
 /// Whether nothing is to be done before these are of use.
@@ -108,7 +118,7 @@ impl Keeper {
     }
 
     /// Gives the account another key (RFC 8555 section 7.3.5).
-    pub(crate) async fn rotate_key(&self, acme: &Acme) -> Result<Credentials, AccountError> {
+    pub(crate) async fn rotate_key(&self, acme: &Acme) -> Result<(), AccountError> {
         let lease = loop {
             match self.lease(acme).await? {
                 Some(lease) => break lease,
@@ -124,7 +134,7 @@ impl Keeper {
             self.keep(acme, &lease, &both).await?;
             let changed = acme.roll_over(&both).await?;
             self.keep(acme, &lease, &changed).await?;
-            Ok(changed)
+            Ok(())
         };
         self.under(&lease, rotate).await
     }

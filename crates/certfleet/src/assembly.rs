@@ -57,7 +57,8 @@ pub(crate) fn dns(config: &Config) -> Result<Dns, FleetError> {
     for (name, provider) in &config.dns {
         providers.insert(name.clone(), provider.build(&lookup)?);
     }
-    Ok(Dns::new(providers, lookup))
+    let limit = config.dns_propagation_timeout;
+    Ok(Dns::new(providers, lookup, limit))
 }
 
 /// The gate of names that clients ask for.

@@ -11,7 +11,7 @@ use certfleet_core::{
     budget::{Charge, LimitKind, Limits, Purpose},
 };
 use certfleet_store::{
-    Backend, Budget, StoreError,
+    StoreError,
     budget::{Debit, Taken},
 };
 use tokio::time::{MissedTickBehavior, interval};
@@ -81,7 +81,10 @@ fn waits(issuer: &str, taken: Taken) -> Option<Waits> {
             let reason = if charge.subject.is_empty() {
                 format!("the limit {kind} at {issuer} is used up")
             } else {
-                format!("the limit {kind} of {} at {issuer} is used up", charge.subject)
+                format!(
+                    "the limit {kind} of {} at {issuer} is used up",
+                    charge.subject
+                )
             };
             Some(Waits { reason, until })
         }
@@ -147,7 +150,9 @@ pub(crate) async fn watch(node: Arc<Node>, issuers: Arc<Issuers>, stop: Cancella
                 let of_kind = balances
                     .iter()
                     .filter(|balance| balance.issuer == issuer && balance.kind == kind);
-                let least = of_kind.map(|balance| limit.left(Some(balance.full), now)).min();
+                let least = of_kind
+                    .map(|balance| limit.left(Some(balance.full), now))
+                    .min();
                 node.metrics
                     .budget_left
                     .with_label_values(&[issuer, kind.as_str()])

@@ -107,6 +107,17 @@ impl Builder {
         self
     }
 
+    /// A further issuer of one's own, or one in the place of that name; terms name it.
+    ///
+    /// # Panics
+    /// If the name is no issuer's name.
+    #[must_use]
+    pub fn issuer_named(mut self, name: &str, issuer: Arc<dyn Issuer>) -> Self {
+        let name = name.parse().expect("an issuer's name has the characters a-z 0-9 -");
+        self.parts.issuers.insert(name, issuer);
+        self
+    }
+
     /// A backend of one's own, instead of Redis or files.
     #[must_use]
     pub fn backend(mut self, backend: Arc<dyn Backend>) -> Self {

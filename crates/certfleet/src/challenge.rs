@@ -21,7 +21,7 @@ use std::{
 
 use certfleet_acme::BoxError;
 use certfleet_core::{Answer, CertificateId, ChallengeKind, ProviderName, Terms};
-use certfleet_store::{Backend, ChallengeBoard, StoreError};
+use certfleet_store::{Backend, StoreError};
 use tokio::{sync::Semaphore, time::timeout};
 
 pub(crate) use self::{
@@ -121,12 +121,7 @@ impl Answers {
     }
 
     /// Takes an answer away; it lingers, but for a DNS record.
-    async fn withdraw(
-        &self,
-        id: &CertificateId,
-        provider: Option<&ProviderName>,
-        answer: &Answer,
-    ) {
+    async fn withdraw(&self, id: &CertificateId, provider: Option<&ProviderName>, answer: &Answer) {
         let mut linger = LINGER;
         if answer.kind == ChallengeKind::Dns01 {
             linger = Duration::ZERO;

@@ -57,6 +57,9 @@ impl FleetError {
     /// Whether it is the configuration that must be changed.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Settings(_) | Self::Issuer(_) | Self::Dns(_) | Self::Redis(_))
+        matches!(
+            self,
+            Self::Settings(_) | Self::Issuer(_) | Self::Dns(_) | Self::Redis(_)
+        )
     }
 }

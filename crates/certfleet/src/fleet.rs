@@ -197,6 +197,7 @@ impl Fleet {
             config.challenge_burst,
         );
         let hooks = Hooks {
+            resolver: resolver.clone(),
             challenges: Arc::new(Responder(Arc::clone(&answers))),
             on_demand: on_demand.map(|on_demand| Arc::new(Hook(on_demand))),
         };

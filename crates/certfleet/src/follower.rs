@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use certfleet_core::{CertificateId, Epoch};
 use certfleet_store::{
-    ChangeFeed, StoreError, Stored, WantedList,
+    StoreError, Stored,
     event::EventKind,
     feed::{Position, Signal, Subscription},
 };
@@ -179,7 +179,9 @@ impl Follower {
             Ok(Some(wanted)) => self.node.wanted.add(wanted),
             // Removed meanwhile.
             Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "what is wanted cannot be read; the schedule tells"),
+            Err(error) => {
+                tracing::warn!(%error, "what is wanted cannot be read; the schedule tells")
+            }
         }
         self.progress.due.notify_one();
     }

@@ -26,10 +26,7 @@ pub(crate) struct Health {
 
 impl Health {
     /// The health of a node that is to serve `wanted`.
-    pub(crate) fn new(
-        node: Arc<Node>,
-        progress: Arc<Progress>,
-        ) -> Self {
+    pub(crate) fn new(node: Arc<Node>, progress: Arc<Progress>) -> Self {
         Self {
             node,
             progress,

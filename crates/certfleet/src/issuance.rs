@@ -20,7 +20,7 @@ use certfleet_core::{
     Bundle, CertificateId, Generation, Record, record::Draft, retry::RetrySchedule,
 };
 use certfleet_store::{
-    Backend, CommitError, Lease, StoreError, Stored,
+    CommitError, Lease, Stored,
     event::EventKind,
     lease::{self, Grant, Lost, Resource},
 };
@@ -30,8 +30,8 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::failure::jitter;
 use self::{dossier::Dossier, failure::AttemptError, ordering::Issued};
 use crate::{
-    challenge::Answers, installer::InstallError, issuers::Issuers, node::Node,
-    on_demand::Gate, wanted::Goal,
+    challenge::Answers, installer::InstallError, issuers::Issuers, node::Node, on_demand::Gate,
+    wanted::Goal,
 };
 
 /// How long to wait before a commit whose reply did not come is sent again.
@@ -185,7 +185,11 @@ impl Issuance {
             let provider = goal.terms.dns.as_ref();
             self.answers.clear(id, provider, &dossier.posted).await;
             let count = dossier.posted.len();
-            node.note(EventKind::Cleared, id, format!("{count} answers of an attempt that died"));
+            node.note(
+                EventKind::Cleared,
+                id,
+                format!("{count} answers of an attempt that died"),
+            );
         }
         if !dossier.is_due(node.clock.now()) {
             return Ok(Outcome::NotDue);
@@ -212,7 +216,9 @@ impl Issuance {
             Some(issued) => issued,
             None => self.order(id, goal, dossier).await?,
         };
-        let generation = self.commit_bundle(lease, id, goal, standing, issued).await?;
+        let generation = self
+            .commit_bundle(lease, id, goal, standing, issued)
+            .await?;
         self.revoke(lease, &dossier.revocations, generation).await?;
         Ok(Outcome::Renewed)
     }
@@ -355,7 +361,11 @@ impl Issuance {
                 attempt.failures, attempt.next
             );
             node.note(EventKind::AttemptFailed, id, &detail);
-            if self.rules.retry.run_failed(attempt.failures, attempt.advice) {
+            if self
+                .rules
+                .retry
+                .run_failed(attempt.failures, attempt.advice)
+            {
                 node.metrics.alarm(id);
                 node.note(EventKind::Alarm, id, &detail);
             }

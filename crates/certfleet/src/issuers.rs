@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use certfleet_acme::{Acme, Issuer};
 use certfleet_core::{IssuerName, budget::Limits, seal::Sealed};
-use certfleet_store::{Backend, event::EventKind};
+use certfleet_store::event::EventKind;
 use tokio::sync::Mutex;
 
 use crate::{
@@ -88,7 +88,7 @@ impl IssuerError {
             Self::Clock { .. } | Self::Unknown(_) => true,
             Self::Account(AccountError::Open { .. }) => true,
             Self::Account(AccountError::Store(error)) => error.is_unavailable(),
-            Self::Account(AccountError::Keep(_) | AccountError::Lost(_)) => true,
+            Self::Account(AccountError::Keep(_) | AccountError::Lost(_) | AccountError::NotAcme(_)) => true,
             Self::Gone(_) | Self::Account(_) => false,
         }
     }
@@ -129,7 +129,9 @@ impl Issuers {
 
     /// The one that a record names as its `ca`.
     pub(crate) fn by_ca(&self, ca: &str) -> Option<&Entry> {
-        self.entries.values().find(|entry| entry.source.name() == ca)
+        self.entries
+            .values()
+            .find(|entry| entry.source.name() == ca)
     }
 
     /// All of them.
@@ -182,12 +184,19 @@ impl Issuers {
             return Ok(());
         };
         let name = issuer.name();
-        self.node.metrics.clock_skew.with_label_values(&[name]).set(skew);
+        self.node
+            .metrics
+            .clock_skew
+            .with_label_values(&[name])
+            .set(skew);
         let off = Duration::from_secs(skew.unsigned_abs());
         let apart = off > TOLD_SKEW;
         if apart && !entry.apart.swap(apart, Ordering::Relaxed) {
-            self.node
-                .note(EventKind::ClockSkew, name, format!("this clock is {}", Skew(skew)));
+            self.node.note(
+                EventKind::ClockSkew,
+                name,
+                format!("this clock is {}", Skew(skew)),
+            );
         }
         entry.apart.store(apart, Ordering::Relaxed);
         if off > LARGEST_SKEW {

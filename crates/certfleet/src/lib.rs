@@ -23,7 +23,8 @@
 //! the answers; `follower` hears of the commit on every node; `installer` verifies and publishes
 //! it; `heartbeat` tells the fleet what is served.
 
-pub mod account;
+mod account;
+pub mod accounts;
 mod assembly;
 pub mod backend;
 mod budget;
@@ -48,6 +49,8 @@ mod progress;
 mod redirect;
 mod renewer;
 mod running;
+#[cfg(test)]
+mod sample;
 mod serve;
 pub mod settings;
 pub mod shutdown;
@@ -57,6 +60,7 @@ mod tasks;
 mod wanted;
 
 pub use builder::Builder;
+pub use account::AccountError;
 pub use config::Config;
 pub use error::FleetError;
 pub use fleet::Fleet;

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use certfleet_core::{FleetName, KeyRing, NodeId};
 use certfleet_store::{Backend, Clock, event::EventKind};
 
-use crate::{
-    installer::Installer, journal::Journal, metrics::Metrics, wanted::WantedSet,
-};
+use crate::{installer::Installer, journal::Journal, metrics::Metrics, wanted::WantedSet};
 
 /// One node's identity and its ways to everything else.
 pub(crate) struct Node {

@@ -17,7 +17,7 @@ use std::{
 
 use async_trait::async_trait;
 use certfleet_core::{CertificateId, DomainName, NameSet, Wanted};
-use certfleet_store::{Schedule, StoreError, WantedList, event::EventKind};
+use certfleet_store::{StoreError, event::EventKind};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},

@@ -77,8 +77,7 @@ impl Operator {
     pub async fn add(&self, wanted: &Wanted) -> Result<(), OperatorError> {
         self.backend.want(wanted).await?;
         let names = wanted.names.to_string();
-        self.note(EventKind::Added, &wanted.names.id(), names)
-            .await;
+        self.note(EventKind::Added, &wanted.names.id(), names).await;
         Ok(())
     }
 

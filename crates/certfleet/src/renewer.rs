@@ -10,7 +10,7 @@ mod queue;
 use std::{sync::Arc, time::Duration};
 
 use certfleet_core::{CertificateId, policy};
-use certfleet_store::{CertificateStore, Schedule, StoreError, WantedList};
+use certfleet_store::StoreError;
 use tokio::{
     task::{JoinError, JoinSet},
     time::{Instant, MissedTickBehavior, interval, sleep},
@@ -221,7 +221,9 @@ impl Renewer {
             if let Some(served) = served
                 && self.is_of_another_issuer(&id, &served.record.ca)
             {
-                node.backend.advance(&id, policy::switch_at(&id, now)).await?;
+                node.backend
+                    .advance(&id, policy::switch_at(&id, now))
+                    .await?;
             }
         }
         Ok(())
@@ -232,7 +234,14 @@ impl Renewer {
         let Some(goal) = self.node.wanted.get(id) else {
             return false;
         };
-        let known = |name| self.issuers.entry(name).is_ok_and(|e| e.source.name() == ca);
+        if ca.is_empty() {
+            return false;
+        }
+        let known = |name| {
+            self.issuers
+                .entry(name)
+                .is_ok_and(|e| e.source.name() == ca)
+        };
         !goal.terms.issuers.iter().any(known)
     }
 }

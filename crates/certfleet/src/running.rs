@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 
 use axum::Router;
 use certfleet_store::event::EventKind;
-use certfleet_tls::{Limits, Listener};
+use certfleet_tls::{Limits, Listener, OnDemandLimits, Resolver};
 use rustls::ServerConfig;
 use tokio::time::sleep;
 
@@ -34,6 +34,7 @@ pub struct Running {
 
 /// What the HTTPS port asks of the fleet within a handshake.
 pub(crate) struct Hooks {
+    pub(crate) resolver: Resolver,
     pub(crate) challenges: Arc<Responder>,
     pub(crate) on_demand: Option<Arc<Hook>>,
 }
@@ -83,15 +84,34 @@ impl Running {
     pub async fn listener(&self) -> Result<HttpsListener, FleetError> {
         let socket = listen(self.config.https_addr, "CERTFLEET_HTTPS_ADDR").await?;
         let stats = self.handle.https();
-        let listener = Listener::new(socket, self.server_config(), Limits::default(), stats);
+        let listener = Listener::new(socket, self.server_config(), self.limits(), stats);
         let proxies = self.config.proxy_protocol_from.clone();
         let listener = listener
             .with_proxy_protocol_from(proxies)
             .with_challenges(Arc::clone(&self.hooks.challenges) as _);
-        Ok(Port(match (&self.hooks.on_demand, &self.config.on_demand) {
-            (Some(hook), Some(config)) => listener.with_on_demand(Arc::clone(hook) as _, config.wait),
-            _ => listener,
-        }))
+        Ok(Port(
+            match (&self.hooks.on_demand, &self.config.on_demand) {
+                (Some(hook), Some(config)) => listener.with_on_demand(
+                    self.hooks.resolver.clone(),
+                    Arc::clone(hook) as _,
+                    &OnDemandLimits {
+                        max_waiting: config.waiting.get() as usize,
+                        timeout: config.wait,
+                    },
+                ),
+                _ => listener,
+            },
+        ))
+    }
+
+    /// The limits of handshakes, with room for those that wait for a certificate.
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        if let Some(on_demand) = &self.config.on_demand {
+            limits.max_handshakes += on_demand.waiting.get() as usize;
+            limits.handshake_timeout += on_demand.wait;
+        }
+        limits
     }
 
     /// Serves `router` over HTTPS until `shutdown` is ready, then stops in order.

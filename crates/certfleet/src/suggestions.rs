@@ -4,11 +4,7 @@
 //! Whoever claims it asks, and what is drawn in the suggested window is kept for everybody. The
 //! schedule follows the suggestion: sooner than the rule, and also later.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use certfleet_acme::{Issuer, RenewalInfo};
 use certfleet_core::{
@@ -16,7 +12,7 @@ use certfleet_core::{
     ari::{self, Suggestion, Window},
     retry::Advice,
 };
-use certfleet_store::{CertificateStore, StoreError, Suggestions, event::EventKind};
+use certfleet_store::{StoreError, event::EventKind};
 use rustls::pki_types::CertificateDer;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -70,7 +66,11 @@ impl Asker {
     async fn ask_all(&mut self) -> Result<(), StoreError> {
         loop {
             let now = self.node.clock.now();
-            let claimed = self.node.backend.claim_questions(now, AT_ONCE, HOLD).await?;
+            let claimed = self
+                .node
+                .backend
+                .claim_questions(now, AT_ONCE, HOLD)
+                .await?;
             let last = claimed.len() < AT_ONCE;
             for id in claimed {
                 let again = self.ask(&id).await?;

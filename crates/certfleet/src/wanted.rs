@@ -70,11 +70,6 @@ impl WantedSet {
         ids.into_iter().collect()
     }
 
-    /// Whether the configuration names it.
-    pub(crate) fn is_configured(&self, id: &CertificateId) -> bool {
-        self.configured.contains_key(id)
-    }
-
     /// One was added, or its terms were changed.
     pub(crate) fn add(&self, wanted: Wanted) {
         let mut changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);

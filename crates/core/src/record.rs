@@ -35,7 +35,8 @@ pub struct Record {
     pub not_before: Timestamp,
     /// The end of its validity.
     pub not_after: Timestamp,
-    /// The issuer it was ordered from, by its name: `acme-v02.api.letsencrypt.org/directory`.
+    /// The issuer it was ordered from, by its name: `acme-v02.api.letsencrypt.org/directory`;
+    /// empty if that is not known.
     pub ca: String,
     /// The issuer's distinguished name.
     pub issuer: String,
@@ -149,7 +150,8 @@ impl Record {
                     text.split_ascii_whitespace().map(str::parse).collect();
                 NameSet::new(names.map_err(NamesError::from)?)
             })?,
-            ca: field(fields, "ca", str::parse)?,
+            // Records of the first version do not say.
+            ca: fields.get("ca").cloned().unwrap_or_default(),
             issuer: field(fields, "issuer", str::parse)?,
             serial: field(fields, "serial", str::parse)?,
             fingerprint: field(fields, "fingerprint", str::parse)?,
@@ -278,7 +280,7 @@ mod tests {
             let mut fields = stored(&record);
             fields.remove(name);
             // key_id only repeats what the sealed value's header says.
-            if name != "key_id" {
+            if !["key_id", "ca"].contains(&name) {
                 assert_eq!(Record::from_fields(&fields), Err(FieldError::Missing(name)));
             }
         }

@@ -23,7 +23,7 @@
 //! | `attempt:ID` | hash | what failed: the fields of [`Attempt`](certfleet_core::retry::Attempt) | postpone; gone with a commit, hasten, remove | `next` + 7 days |
 //! | `suggestion:ID` | hash | when the CA suggests to renew: `generation`, `start`, `end`, `explanation`, `selected`, `asked_at` | suggest; gone with a commit, remove | owned |
 //! | `questions` | sorted set | certificate ids by when the CA is to be asked, ms | commit, claim_questions, suggest, ask_again, remove | owned |
-//! | `budget` | sorted set | buckets `ISSUER:KIND:SUBJECT` that are not full by when they will be, ms | take | the longest bucket's |
+//! | `budget` | sorted set | buckets `ISSUER:KIND:SUBJECT` that are not full by when they will be, ms | take, give_back | the longest bucket's |
 //! | `pauses` | sorted set | issuers by the end of the pause they asked for, ms | pause | the longest pause's |
 //! | `revocation:ID:GENERATION` | hash | what is to be revoked: the fields of the record, `reason`, `asked_at` | revoke; gone with revoked | owned |
 //! | `revocations:ID` | sorted set | the generations that are to be revoked | revoke, revoked | owned |

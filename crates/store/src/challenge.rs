@@ -25,9 +25,9 @@ pub trait ChallengeBoard: Send + Sync {
     /// The answer of a kind with this [`Answer::key`].
     async fn answer(&self, kind: ChallengeKind, key: &str) -> Result<Option<Answer>, StoreError>;
 
-    /// Takes an answer down after `linger`, at once if that is zero. It is no longer among those
-    /// [`posted`](Self::posted) from now on. One that another has replaced is not there any more,
-    /// and that one stays.
+    /// Takes an answer down after `linger`, at once if that is zero; it never stays up longer than it
+    /// was to when it was posted. It is no longer among those [`posted`](Self::posted) from now on.
+    /// One that another has replaced is not there any more, and that other one stays.
     async fn withdraw(
         &self,
         id: &CertificateId,

@@ -132,10 +132,10 @@ macro_rules! contract_tests {
                 is_taken_whole_or_not_at_all,
                 counts_each_token_of_one_bucket,
                 is_not_spent_by_a_look,
+                takes_back_what_was_not_used,
                 is_apart_by_issuer_kind_and_subject,
                 waits_while_the_issuer_is_paused,
                 gives_no_token_twice,
-                takes_back_what_was_not_used,
                 is_not_emptied_by_a_clock_that_is_ahead;
             revocation:
                 is_asked_for_once_for_each_generation,
@@ -150,8 +150,8 @@ macro_rules! contract_tests {
                 is_replaced_by_a_second_post,
                 expires_by_itself,
                 lists_what_is_up_for_a_certificate,
-                lingers_after_it_was_withdrawn,
-                is_withdrawn_by_whose_it_is;
+                is_withdrawn_by_whose_it_is,
+                lingers_when_told;
             account:
                 is_kept_under_its_lease_only,
                 is_one_for_each_issuer;

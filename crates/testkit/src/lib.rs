@@ -4,6 +4,7 @@
 //! answers, and stops its own process by pid when dropped. A package that is not installed is a
 //! failure that names it, never a test passed over.
 
+pub mod bind;
 pub mod client;
 pub mod fleet;
 pub mod haproxy;

@@ -70,7 +70,7 @@ impl Challenges {
             self.responder.answer(server_name).await
         };
         let answer = timeout(LIMIT, asking).await.unwrap_or_else(|_| {
-            tracing::warn!(server_name, "no answer to a challenge was found in time");
+            tracing::debug!(server_name, "no answer to a challenge was found in time");
             None
         })?;
         (answer.kind == ChallengeKind::TlsAlpn01 && answer.key() == server_name).then_some(answer)

@@ -3,7 +3,7 @@
 //! `_acme-challenge.NAME` may be an alias (CNAME) of a name elsewhere, so that the fleet needs rights
 //! over that alone: the record goes where the alias points.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use certfleet_core::{Answer, ProviderName};
 use certfleet_dns::{DnsError, DnsProvider, Lookup, TxtRecord, challenge_name};
@@ -12,6 +12,7 @@ use certfleet_dns::{DnsError, DnsProvider, Lookup, TxtRecord, challenge_name};
 pub(crate) struct Dns {
     providers: BTreeMap<ProviderName, Arc<dyn DnsProvider>>,
     lookup: Lookup,
+    limit: Duration,
 }
 
 /// Why a record is not as it should be.
@@ -26,14 +27,17 @@ pub(crate) enum RecordError {
 }
 
 impl Dns {
-    /// Records at `providers`, looked up by `lookup`.
+    /// Records at `providers`, looked up by `lookup`; one may take `limit` until every name server
+    /// shows it.
     pub(crate) fn new(
         providers: BTreeMap<ProviderName, Arc<dyn DnsProvider>>,
         lookup: Lookup,
-        ) -> Self {
+        limit: Duration,
+    ) -> Self {
         Self {
             providers,
             lookup,
+            limit,
         }
     }
 
@@ -74,7 +78,7 @@ impl Dns {
         self.provider(provider)?;
         for answer in answers {
             let record = self.record(answer).await?;
-            self.lookup.await_published(&record, None).await?;
+            self.lookup.await_published(&record, self.limit).await?;
         }
         Ok(())
     }
@@ -87,10 +91,7 @@ impl Dns {
         })
     }
 
-    fn provider(
-        &self,
-        name: Option<&ProviderName>,
-    ) -> Result<&Arc<dyn DnsProvider>, RecordError> {
+    fn provider(&self, name: Option<&ProviderName>) -> Result<&Arc<dyn DnsProvider>, RecordError> {
         let name = name.ok_or(RecordError::NoProvider)?;
         self.providers
             .get(name)

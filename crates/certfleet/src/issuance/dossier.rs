@@ -1,10 +1,9 @@
 //! What the fleet knows of a certificate, read once its lease is held.
 
-use certfleet_core::{Answer, CertificateId, Generation, Timestamp, ari::Suggestion, retry::Attempt};
-use certfleet_store::{
-    Backend, ChallengeBoard, Revocations, Schedule, StoreError, Stored, Suggestions,
-    revocation::Revocation,
+use certfleet_core::{
+    Answer, CertificateId, Generation, Timestamp, ari::Suggestion, retry::Attempt,
 };
+use certfleet_store::{Backend, StoreError, Stored, revocation::Revocation};
 
 /// The kind of a failed attempt that had only a revocation left to do.
 pub(super) const REVOCATION: &str = "revocation";

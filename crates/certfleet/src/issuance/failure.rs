@@ -90,7 +90,11 @@ pub(super) fn attempt(
     let advice = error.advice();
     let waits = matches!(error, AttemptError::Waits(_));
     let before = dossier.failures();
-    let failures = if waits { before } else { before.saturating_add(1) };
+    let failures = if waits {
+        before
+    } else {
+        before.saturating_add(1)
+    };
     let known = dossier.attempt.as_ref();
     let (failed_challenges, another_way) = challenges(
         &goal.terms,

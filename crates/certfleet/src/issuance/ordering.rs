@@ -6,17 +6,12 @@ use certfleet_acme::{IssueError, Issuer, Key, Order, Progress as OrderProgress, 
 use certfleet_core::{
     Bundle, CertificateId, Identifier, RevocationReason, Timestamp, budget::Purpose,
 };
-use certfleet_store::{Budget, event::EventKind};
+use certfleet_store::event::EventKind;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::{Issuance, dossier::Dossier, failure::AttemptError};
 use crate::{
-    budget,
-    challenge::Presenter,
-    installer::InstallError,
-    issuers::Entry,
-    node::Node,
-    wanted::Goal,
+    budget, challenge::Presenter, installer::InstallError, issuers::Entry, node::Node, wanted::Goal,
 };
 
 /// A bundle that came of an order, and whose it is.

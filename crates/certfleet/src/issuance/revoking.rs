@@ -2,7 +2,7 @@
 
 use certfleet_acme::Revocation as Request;
 use certfleet_core::Generation;
-use certfleet_store::{Lease, Revocations, event::EventKind, revocation::Revocation};
+use certfleet_store::{Lease, event::EventKind, revocation::Revocation};
 use rustls::pki_types::PrivateKeyDer;
 
 use super::{Issuance, failure::AttemptError};
@@ -24,11 +24,7 @@ impl Issuance {
         Ok(())
     }
 
-    async fn revoke_one(
-        &self,
-        lease: &Lease,
-        revocation: &Revocation,
-    ) -> Result<(), AttemptError> {
+    async fn revoke_one(&self, lease: &Lease, revocation: &Revocation) -> Result<(), AttemptError> {
         let node = &*self.node;
         let record = &revocation.record;
         if record.not_after > node.clock.now() {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use certfleet_core::{DomainName, NameSet, Timestamp, budget::Limit};
-use certfleet_store::{Permissions, StoreError, permission::Permission};
+use certfleet_store::{StoreError, permission::Permission};
 use tokio::time::sleep;
 
 use super::PermissionUrl;
@@ -83,7 +83,9 @@ impl Gate {
     /// service that is away must not take certificates away.
     pub(crate) async fn still_allows(&self, names: &NameSet) -> bool {
         for name in names {
-            let Ok(name) = name.as_str().parse() else { continue };
+            let Ok(name) = name.as_str().parse() else {
+                continue;
+            };
             if matches!(self.look(&name, false).await, Ok(false)) {
                 return false;
             }
@@ -121,7 +123,11 @@ impl Gate {
             self.remember_denied(name);
             self.denied_for
         };
-        let kept = self.node.backend.answer_permission(name, allowed, ttl).await;
+        let kept = self
+            .node
+            .backend
+            .answer_permission(name, allowed, ttl)
+            .await;
         if let Err(error) = kept {
             tracing::warn!(%error, "the fleet does not know the service's answer");
         }

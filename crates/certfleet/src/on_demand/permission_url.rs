@@ -60,7 +60,10 @@ impl PermissionUrl {
         let mut url = self.url.clone();
         url.query_pairs_mut().append_pair("domain", name.as_str());
         let request = Request::get(url.as_str())
-            .header(http::header::USER_AGENT, concat!("certfleet/", env!("CARGO_PKG_VERSION")))
+            .header(
+                http::header::USER_AGENT,
+                concat!("certfleet/", env!("CARGO_PKG_VERSION")),
+            )
             .body(Empty::new())
             .map_err(|error| self.unreachable(&error))?;
         let answer = timeout(self.limit, self.client.request(request)).await;

@@ -49,12 +49,7 @@ impl Queue {
     }
 
     /// Takes in what was found due; each with whether it serves already.
-    pub(super) fn fill(
-        &mut self,
-        mut ready: Vec<(CertificateId, bool)>,
-        more: bool,
-        now: Instant,
-    ) {
+    pub(super) fn fill(&mut self, mut ready: Vec<(CertificateId, bool)>, more: bool, now: Instant) {
         shuffle(&mut ready);
         ready.sort_by_key(|(_, serves)| !serves);
         self.ids = ready.into_iter().map(|(id, _)| id).collect();

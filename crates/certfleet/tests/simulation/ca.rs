@@ -345,7 +345,9 @@ impl State {
 
     fn suggests(&self, leaf: &CertificateDer<'_>, now: Timestamp) -> bool {
         let id = id_of(leaf);
-        self.windows.get(&id).is_some_and(|window| window.start <= now)
+        self.windows
+            .get(&id)
+            .is_some_and(|window| window.start <= now)
     }
 
     /// Takes what the order costs from the CA's own buckets, and writes down what was not there.
@@ -423,12 +425,12 @@ impl Issuer for Ca {
         let mut state = self.state();
         state.books.questions += 1;
         let window = state.windows.get(&id_of(certificate)).cloned();
-        Ok(window.map_or(RenewalInfo::Unsupported, |window| {
-            RenewalInfo::Suggested {
+        Ok(
+            window.map_or(RenewalInfo::Unsupported, |window| RenewalInfo::Suggested {
                 window,
                 retry_after: Some(Duration::from_secs(6 * 3600)),
-            }
-        }))
+            }),
+        )
     }
 
     async fn revoke(&self, revocation: Revocation<'_>) -> Result<(), IssueError> {

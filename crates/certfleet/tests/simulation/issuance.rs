@@ -91,7 +91,11 @@ async fn a_short_retry_after_holds_for_the_whole_fleet() {
         waited.since(refused_at)
     );
     world
-        .until(|| nodes.iter().all(|node| node.status().certificates.len() == 6))
+        .until(|| {
+            nodes
+                .iter()
+                .all(|node| node.status().certificates.len() == 6)
+        })
         .await;
     assert!(world.count(EventKind::Waiting).await >= 1);
 }
@@ -100,7 +104,9 @@ async fn a_short_retry_after_holds_for_the_whole_fleet() {
 #[tokio::test(start_paused = true)]
 async fn another_challenge_is_tried_when_one_fails() {
     let world = World::new();
-    world.issuer.plan(Plan::FailChallenge(ChallengeKind::Http01));
+    world
+        .issuer
+        .plan(Plan::FailChallenge(ChallengeKind::Http01));
     let started = world.now();
     let node = world.node("a").await;
     world.until(|| node.serves(generation(1))).await;
@@ -179,11 +185,18 @@ async fn the_next_issuer_steps_in() {
 async fn the_cas_suggestion_is_drawn_once_and_followed() {
     let world = World::new();
     let start = world.now().after(10 * DAY);
-    world.issuer.suggest(world.id(), start, start.after(2 * DAY));
+    world
+        .issuer
+        .suggest(world.id(), start, start.after(2 * DAY));
     let nodes = [world.node("a").await, world.node("b").await];
     world.until(|| nodes[1].serves(generation(1))).await;
     tokio::time::sleep(3 * MINUTE).await;
-    let drawn = world.backend.suggestion(&world.id()).await.unwrap().unwrap();
+    let drawn = world
+        .backend
+        .suggestion(&world.id())
+        .await
+        .unwrap()
+        .unwrap();
     assert!(drawn.selected >= start && drawn.selected <= start.after(2 * DAY));
     assert_eq!(
         world.backend.due_at(&world.id()).await.unwrap(),
@@ -191,9 +204,17 @@ async fn the_cas_suggestion_is_drawn_once_and_followed() {
     );
     tokio::time::advance(DAY).await;
     tokio::time::sleep(3 * MINUTE).await;
-    let again = world.backend.suggestion(&world.id()).await.unwrap().unwrap();
+    let again = world
+        .backend
+        .suggestion(&world.id())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(again.selected, drawn.selected, "drawn anew");
-    assert!(again.asked_at > drawn.asked_at, "asked at least twice a day");
+    assert!(
+        again.asked_at > drawn.asked_at,
+        "asked at least twice a day"
+    );
 
     let wait = drawn.selected.since(world.now());
     tokio::time::advance(wait.saturating_sub(MINUTE)).await;
@@ -308,9 +329,7 @@ async fn certificates_are_added_and_removed_while_nodes_run() {
     let operator = nodes[0].operator();
     operator.add(&wanted("late.example")).await.unwrap();
     for node in &nodes {
-        world
-            .until(|| node.status().certificates.len() == 2)
-            .await;
+        world.until(|| node.status().certificates.len() == 2).await;
     }
     let third = world.node("c").await;
     assert_eq!(third.status().certificates.len(), 2);
@@ -319,13 +338,15 @@ async fn certificates_are_added_and_removed_while_nodes_run() {
     let id: CertificateId = "late.example".parse().unwrap();
     operator.remove(&id).await.unwrap();
     for node in nodes.iter().chain([&third]) {
-        world
-            .until(|| node.status().certificates.len() == 1)
-            .await;
+        world.until(|| node.status().certificates.len() == 1).await;
     }
     assert!(operator.remove(&id).await.is_err(), "it is gone");
     tokio::time::sleep(2 * HOUR).await;
-    assert_eq!(world.issuer.orders(), 2, "a removed certificate was ordered");
+    assert_eq!(
+        world.issuer.orders(),
+        2,
+        "a removed certificate was ordered"
+    );
     assert!(world.backend.holders().await.unwrap().is_empty());
 }
 
@@ -338,7 +359,9 @@ async fn a_lost_message_of_an_added_certificate_costs_time_alone() {
     world.backend.set_available(false);
     let elsewhere = world.backend.link();
     let added = wanted("late.example");
-    certfleet_store::WantedList::want(&elsewhere, &added).await.unwrap();
+    certfleet_store::WantedList::want(&elsewhere, &added)
+        .await
+        .unwrap();
     world.backend.set_available(true);
     world.until(|| node.status().certificates.len() == 2).await;
 }
@@ -381,7 +404,13 @@ async fn a_change_of_issuer_is_calm() {
     world.until(|| world.second.issued() == 24).await;
     assert!(world.now().since(begin) <= DAY + HOUR);
     assert!(hours.len() >= 8, "in {} steps only", hours.len());
-    assert!(changed.status().certificates.iter().all(|c| c.generation == generation(2)));
+    assert!(
+        changed
+            .status()
+            .certificates
+            .iter()
+            .all(|c| c.generation == generation(2))
+    );
     assert_eq!(world.issuer.orders(), 24);
 }
 

@@ -1,4 +1,4 @@
--- Puts a token back into each bucket; one that is full then is forgotten.
+-- Puts tokens back into their buckets; one that is full by that is not kept.
 --
 -- KEYS  1 the buckets by when they are full
 -- ARGV  1 now, ms  2... for each token: its bucket, and how long it takes to come back, ms

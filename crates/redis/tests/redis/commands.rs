@@ -74,7 +74,7 @@ async fn each_step_of_a_renewal_costs_what_it_is_known_to() {
         count!("take", redis.take("ca", &debits, now));
         count!("post", redis.post(&here, &answer, TTL));
         count!("extend", redis.extend(&lease));
-        count!("withdraw", redis.withdraw(&here, &answer));
+        count!("withdraw", redis.withdraw(&here, &answer, TTL / 2));
         let record = sample::record("a.example", generation, &lease);
         count!("commit", redis.commit(&lease, &record));
         count!("release", redis.release(&lease));
@@ -89,7 +89,7 @@ async fn each_step_of_a_renewal_costs_what_it_is_known_to() {
         ("take", 8),
         ("post", 8),
         ("extend", 7),
-        ("withdraw", 4),
+        ("withdraw", 5),
         ("commit", 12),
         ("release", 4),
         ("claim", 3),

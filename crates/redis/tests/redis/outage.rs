@@ -216,13 +216,10 @@ pub(crate) fn operations<'a>(
             )
         },
         call!(attempt(here)),
-        {
-            let record = record.clone();
-            (
-                "commit",
-                op(async move { redis.commit(lease, &record).await }),
-            )
-        },
+        (
+            "commit",
+            op(async move { redis.commit(lease, &record).await }),
+        ),
         call!(load(here)),
         ("ids", op(redis.ids())),
         ("changes", op(redis.changes(None))),
@@ -248,13 +245,10 @@ pub(crate) fn operations<'a>(
         call!(hasten(here)),
         call!(revoke(request)),
         call!(revocations(here)),
-        {
-            let request = request.clone();
-            (
-                "revoked",
-                op(async move { redis.revoked(lease, &request).await }),
-            )
-        },
+        (
+            "revoked",
+            op(async move { redis.revoked(lease, &request).await }),
+        ),
         {
             let debits = [debit.clone()];
             (
@@ -262,11 +256,21 @@ pub(crate) fn operations<'a>(
                 op(async move { redis.take("ca", &debits, now).await }),
             )
         },
+        {
+            let debits = [debit.clone()];
+            (
+                "give_back",
+                op(async move { redis.give_back("ca", &debits, now).await }),
+            )
+        },
         (
             "look",
             op(async move { redis.look("ca", &[debit], now).await }),
         ),
-        ("pause", op(redis.pause("ca", at("2096-01-01T00:00:00Z")))),
+        (
+            "pause",
+            op(redis.pause("other", at("2096-01-01T00:00:00Z"))),
+        ),
         ("balances", op(redis.balances(now))),
         ("pauses", op(redis.pauses(now))),
         {
@@ -289,7 +293,13 @@ pub(crate) fn operations<'a>(
         },
         ("answer", op(redis.answer(ChallengeKind::Http01, "token"))),
         call!(posted(here)),
-        call!(withdraw(here, answer)),
+        {
+            let id = here.clone();
+            (
+                "withdraw",
+                op(async move { redis.withdraw(&id, &answer, TTL).await }),
+            )
+        },
         (
             "keep_account",
             op(async move { redis.keep_account(lease, "ca", &account).await }),

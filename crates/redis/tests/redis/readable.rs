@@ -124,7 +124,13 @@ async fn what_is_temporary_has_a_time_to_live() {
     let lease = fixture.lease("a.example").await;
     for (name, operation) in operations(redis, &lease) {
         if ![
-            "acquire", "postpone", "withdraw", "revoked", "leave", "remove",
+            "acquire",
+            "postpone",
+            "withdraw",
+            "give_back",
+            "revoked",
+            "leave",
+            "remove",
         ]
         .contains(&name)
         {

@@ -119,6 +119,28 @@ pub async fn is_not_spent_by_a_look(backend: &dyn Backend) {
     assert_eq!(backend.balances(now).await.unwrap(), []);
 }
 
+/// What was not used is there again, and a bucket holds no more than it can.
+pub async fn takes_back_what_was_not_used(backend: &dyn Backend) {
+    let now = SystemClock.now();
+    let (used, full) = (orders("used"), orders("full"));
+    let both = [used.clone(), used.clone()];
+    assert_eq!(take(backend, &both, now).await, Taken::All);
+    let back = [used.clone(), full.clone()];
+    backend.give_back(ISSUER, &back, now).await.unwrap();
+    let once = balance(&used, now.after(MINUTE));
+    assert_eq!(backend.balances(now).await.unwrap(), [once]);
+    assert_eq!(take(backend, &both[..1], now).await, Taken::All);
+    assert_eq!(
+        take(backend, &both[..1], now).await,
+        short(&used, now.after(MINUTE))
+    );
+    let more = [used.clone(), used.clone(), used.clone()];
+    backend.give_back(ISSUER, &more, now).await.unwrap();
+    assert_eq!(backend.balances(now).await.unwrap(), []);
+    let three = take(backend, &more, now).await;
+    assert_eq!(three, short(&used, now.after(MINUTE)));
+}
+
 /// Buckets of other issuers, kinds and subjects are others, and are listed in that order until
 /// they are full.
 pub async fn is_apart_by_issuer_kind_and_subject(backend: &dyn Backend) {
@@ -187,23 +209,6 @@ pub async fn gives_no_token_twice(backend: &dyn Backend) {
     let taken = [a, b, c, d];
     let all = taken.iter().filter(|taken| **taken == Taken::All).count();
     assert_eq!(all, 2, "{taken:?}");
-}
-
-/// What an order did not come to use is there again; a bucket is never more than full.
-pub async fn takes_back_what_was_not_used(backend: &dyn Backend) {
-    let now = SystemClock.now();
-    let debit = orders("a.example");
-    let back = async || {
-        let debits = [debit.clone()];
-        backend.give_back(ISSUER, &debits, now).await.unwrap();
-        backend.balances(now).await.unwrap()
-    };
-    let both = [debit.clone(), debit.clone()];
-    assert_eq!(take(backend, &both, now).await, Taken::All);
-    assert_eq!(back().await, [balance(&debit, now.after(MINUTE))]);
-    assert_eq!(back().await, []);
-    assert_eq!(back().await, []);
-    assert_eq!(take(backend, &both, now).await, Taken::All);
 }
 
 /// A node whose clock is ahead does not make the fleet forget what was taken.

@@ -122,3 +122,28 @@ pub async fn is_withdrawn_by_whose_it_is(backend: &dyn Backend) {
     assert_eq!(backend.posted(&one).await.unwrap(), []);
     assert_eq!(backend.posted(&two).await.unwrap(), [second]);
 }
+
+/// An answer may stay up a while after it was withdrawn, for a CA that looks again; it is nobody's
+/// to clear away then, and is gone no later than it would have been.
+pub async fn lingers_when_told(backend: &dyn Backend) {
+    let id = names("a.example").id();
+    let briefly = answer(Http01, "a.example", "briefly");
+    let long = answer(Http01, "a.example", "long");
+    let ending = answer(Http01, "a.example", "ending");
+    for (answer, ttl) in [(&briefly, LONG), (&long, LONG), (&ending, BRIEF)] {
+        backend.post(&id, answer, ttl).await.unwrap();
+    }
+    for (answer, linger) in [(&briefly, BRIEF), (&long, LONG), (&ending, LONG)] {
+        backend.withdraw(&id, answer, linger).await.unwrap();
+    }
+    assert_eq!(backend.posted(&id).await.unwrap(), []);
+    for token in ["briefly", "ending"] {
+        eventually("the answer is gone", async || {
+            let found = backend.answer(Http01, token).await.unwrap();
+            found.is_none().then_some(())
+        })
+        .await;
+    }
+    let found = backend.answer(Http01, "long").await.unwrap();
+    assert_eq!(found, Some(long));
+}

@@ -1,5 +1,7 @@
 //! Removal: a certificate leaves the fleet whole, and everyone comes to know.
 
+use std::slice;
+
 use certfleet_core::Wanted;
 
 use super::{
@@ -49,7 +51,8 @@ pub async fn takes_everything_of_a_certificate_away(backend: &dyn Backend) {
     assert_eq!(backend.revocations(&id).await.unwrap(), [request]);
 
     let left = other.record.id();
-    assert_eq!(backend.ids().await.unwrap(), [left.clone()]);
+    let ids = backend.ids().await.unwrap();
+    assert_eq!(ids, slice::from_ref(&left));
     assert_eq!(backend.load(&left).await.unwrap(), Some(other));
     assert_eq!(backend.wanted().await.unwrap().len(), 1);
     let asked = backend.claim_questions(soon(), 10, LONG).await.unwrap();
@@ -98,7 +101,7 @@ pub async fn is_told_to_who_catches_up(backend: &dyn Backend) {
     remove(backend, "a.example").await;
 
     let (a, b) = (names("a.example").id(), names("b.example").id());
-    assert_eq!(between.removed, [b.clone()]);
+    assert_eq!(between.removed, slice::from_ref(&b));
     assert!(between.position.epoch > seen.position.epoch);
     let cases = [
         (None, true, vec![b.clone(), a.clone()], 1),
@@ -127,7 +130,7 @@ pub async fn is_forgotten_when_the_certificate_comes_back(backend: &dyn Backend)
     let changes = backend.changes(Some(&seen)).await.unwrap();
     assert_eq!(changes.removed, []);
     let changed: Vec<Stored> = changes.changed.into_iter().map(|c| c.unwrap()).collect();
-    assert_eq!(changed, [back.clone()]);
+    assert_eq!(changed, slice::from_ref(&back));
     assert_eq!(back.epoch, seen.epoch.next().next());
     assert_eq!(
         backend.due_at(&back.record.id()).await.unwrap(),

@@ -1,5 +1,7 @@
 //! Requests to revoke: kept until they are carried out.
 
+use std::slice;
+
 use certfleet_core::RevocationReason;
 
 use super::{
@@ -37,7 +39,8 @@ pub async fn makes_due_and_is_heard(backend: &dyn Backend) {
     assert!(matches!(hear(&mut subscription).await, Signal::Connected));
     assert_eq!(backend.due(soon(), 10).await.unwrap(), []);
     backend.revoke(&revocation(&stored)).await.unwrap();
-    assert_eq!(backend.due(soon(), 10).await.unwrap(), [id.clone()]);
+    let due = backend.due(soon(), 10).await.unwrap();
+    assert_eq!(due, slice::from_ref(&id));
     let signal = hear(&mut subscription).await;
     assert!(
         matches!(&signal, Signal::Due(due) if *due == id),
@@ -70,6 +73,6 @@ pub async fn is_forgotten_under_the_lease_only(backend: &dyn Backend) {
     for _ in 0..2 {
         backend.revoked(&held, &first).await.unwrap();
         let left = backend.revocations(&id).await.unwrap();
-        assert_eq!(left, std::slice::from_ref(&second));
+        assert_eq!(left, slice::from_ref(&second));
     }
 }

@@ -1,6 +1,6 @@
 //! The CA's suggestions: one node asks, all follow.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, slice, time::Duration};
 
 use certfleet_core::{CertificateId, Timestamp};
 
@@ -23,7 +23,7 @@ pub async fn is_asked_for_once_after_a_commit(backend: &dyn Backend) {
     let now = soon();
     assert_eq!(claim(backend, now, 10).await, []);
     let id = commit(backend, "a.example", 1).await.record.id();
-    assert_eq!(claim(backend, now, 10).await, [id.clone()]);
+    assert_eq!(claim(backend, now, 10).await, slice::from_ref(&id));
     assert_eq!(claim(backend, now, 10).await, []);
     let almost = now.after(LONG - Duration::from_millis(1));
     assert_eq!(claim(backend, almost, 10).await, []);
@@ -127,7 +127,7 @@ pub async fn is_asked_for_again_when_told(backend: &dyn Backend) {
     let suggested = suggestion(1, RENEW_AT);
     assert!(backend.suggest(&id, &suggested, later).await.unwrap());
     backend.ask_again(&id, Some(now)).await.unwrap();
-    assert_eq!(claim(backend, now, 10).await, [id.clone()]);
+    assert_eq!(claim(backend, now, 10).await, slice::from_ref(&id));
     backend.ask_again(&id, None).await.unwrap();
     assert_eq!(claim(backend, RENEW_AT, 10).await, []);
     assert_eq!(backend.suggestion(&id).await.unwrap(), Some(suggested));

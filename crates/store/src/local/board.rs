@@ -52,12 +52,8 @@ impl Board {
     ) {
         let place = place(answer);
         if self.up.get(&place, now) == Some(answer) {
-            if linger.is_zero() {
-                self.up.remove(&place);
-            } else {
-                let end = now.after(linger);
-                self.up.insert(place.clone(), answer.clone(), end, now);
-            }
+            let end = self.up.end(&place).unwrap_or(now).min(now.after(linger));
+            self.up.insert(place.clone(), answer.clone(), end, now);
         }
         let note = (id.clone(), place);
         if self.notes.get(&note, now) == Some(answer) {

@@ -89,11 +89,18 @@ impl Purse {
         Ok(after)
     }
 
-    pub(super) fn give_back(&mut self, issuer: &str, debits: &[Debit], now: Timestamp) {
+    /// Puts tokens back.
+    pub(super) fn give_back(
+        &mut self,
+        issuer: &str,
+        debits: &[Debit],
+        now: Timestamp,
+        ours: Timestamp,
+    ) {
         for (charge, limit) in debits {
             let bucket = bucket(issuer, charge);
             match limit.give_back(self.buckets.end(&bucket), now) {
-                Some(full) => self.buckets.insert(bucket, (), full, BEGINNING),
+                Some(full) => self.buckets.insert(bucket, (), full, now.min(ours)),
                 None => self.buckets.remove(&bucket),
             }
         }

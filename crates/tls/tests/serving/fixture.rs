@@ -7,7 +7,7 @@ use std::{
 };
 
 use certfleet_core::{Bundle, CertificateId, Generation, Leaf, NameSet, Timestamp};
-use certfleet_tls::{Limits, Listener, Publisher, Stats, Verified, server_config, watch};
+use certfleet_tls::{Limits, Listener, Publisher, Resolver, Stats, Verified, server_config, watch};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SerialNumber};
 use rustls::{
     ClientConfig, RootCertStore, SupportedProtocolVersion,
@@ -70,14 +70,18 @@ impl Ca {
 /// A listener that greets each client with one byte and closes.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    pub(crate) publisher: Publisher,
+    pub(crate) publisher: Arc<Publisher>,
     pub(crate) stats: Arc<Stats>,
     task: JoinHandle<()>,
 }
 
 impl Server {
     pub(crate) async fn start(default: Option<&str>, limits: Limits) -> Self {
-        let (publisher, mut listener) = listener(default, limits).await;
+        let (publisher, listener) = listener(default, limits).await;
+        Self::serve(Arc::new(publisher), listener)
+    }
+
+    pub(crate) fn serve(publisher: Arc<Publisher>, mut listener: Listener) -> Self {
         let address = listener.local_addr().unwrap();
         let stats = listener.stats();
         let task = tokio::spawn(async move {
@@ -127,13 +131,21 @@ pub(crate) fn publish(publisher: &Publisher, names: &str, generation: u64, verif
 }
 
 pub(crate) async fn listener(default: Option<&str>, limits: Limits) -> (Publisher, Listener) {
+    let (publisher, _, listener) = with_resolver(default, limits).await;
+    (publisher, listener)
+}
+
+pub(crate) async fn with_resolver(
+    default: Option<&str>,
+    limits: Limits,
+) -> (Publisher, Resolver, Listener) {
     let default: Option<CertificateId> = default.map(|id| id.parse().unwrap());
     let (publisher, resolver) = watch(default);
-    let config = server_config(resolver);
+    let config = server_config(resolver.clone());
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0), config, limits)
         .await
         .unwrap();
-    (publisher, listener)
+    (publisher, resolver, listener)
 }
 
 /// A handshake, and the greeting read to its end, so that the client has its session tickets.

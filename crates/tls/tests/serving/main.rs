@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
+mod challenge;
 mod fixture;
 mod handshake;
 mod listener;
+mod on_demand;
 mod proxy_protocol;

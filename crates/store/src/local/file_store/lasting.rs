@@ -192,9 +192,9 @@ impl Budget for FileStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (issuer, debits) = (issuer.to_owned(), debits.to_vec());
-        self.amend("give_back", move |state, _| {
+        self.amend("give_back", move |state, ours| {
             let budget = &mut state.ledger.agenda.budget;
-            budget.give_back(&issuer, &debits, now);
+            budget.give_back(&issuer, &debits, now, ours);
             Ok(())
         })
         .await

@@ -143,6 +143,56 @@ async fn a_restart_finds_what_was_asked_for_and_ordered() {
     assert_eq!((changes.complete, changes.removed), (false, vec![gone]));
 }
 
+/// What is answered is on the disk: a power cut after it loses nothing.
+#[tokio::test]
+async fn each_lasting_operation_is_written_before_it_succeeds() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).unwrap();
+    let stored = commit(&store, "a.example", 1).await;
+    let (id, now) = (stored.record.id(), SystemClock.now());
+    let minute = Duration::from_secs(60);
+    let held = lease(&store, "a.example").await;
+    let limit = Limit {
+        capacity: 9,
+        refill: minute,
+    };
+    let charge = Charge {
+        kind: LimitKind::NewOrders,
+        subject: String::new(),
+        reserve: 0,
+    };
+    let debit = [(charge, limit)];
+    let request = revocation(&stored);
+    let mut before = fs::read(data(&scratch, "state.json")).unwrap();
+    macro_rules! written {
+        ($($operation:ident($($value:expr),*);)+) => {
+            $(
+                store.$operation($($value),*).await.unwrap();
+                let after = fs::read(data(&scratch, "state.json")).unwrap();
+                assert_ne!(after, before, stringify!($operation));
+                before = after;
+            )+
+        };
+    }
+    written! {
+        want(&Wanted::new(names("b.example")));
+        suggest(&id, &suggestion(1, RENEW_AT.after(minute)), RENEW_AT);
+        ask_again(&id, None);
+        advance(&id, RENEW_AT);
+        take("ca", &debit, now);
+        take("ca", &debit, now);
+        give_back("ca", &debit, now);
+        pause("ca", RENEW_AT);
+        postpone(&held, &id, &attempt(1, now));
+        hasten(&id);
+        revoke(&request);
+        revoked(&held, &request);
+        acquire(&Resource::Account("ca".to_owned()), &node("node-a"), minute);
+        remove(&held, &id);
+    }
+    assert!(!before.is_empty());
+}
+
 #[tokio::test]
 async fn a_removal_that_cannot_be_written_did_not_happen() {
     let scratch = Scratch::new();

@@ -160,8 +160,13 @@ impl Budget for Memory {
         debits: &[Debit],
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let ours = self.now();
         let mut state = self.state("give_back")?;
-        state.ledger.agenda.budget.give_back(issuer, debits, now);
+        state
+            .ledger
+            .agenda
+            .budget
+            .give_back(issuer, debits, now, ours);
         Ok(())
     }
 

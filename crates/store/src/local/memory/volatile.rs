@@ -36,8 +36,9 @@ impl ChallengeBoard for Memory {
         linger: Duration,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        let mut state = self.state("withdraw")?;
-        state.board.withdraw(id, answer, linger, now);
+        self.state("withdraw")?
+            .board
+            .withdraw(id, answer, linger, now);
         Ok(())
     }
 
