@@ -113,7 +113,9 @@ impl Builder {
     /// If the name is no issuer's name.
     #[must_use]
     pub fn issuer_named(mut self, name: &str, issuer: Arc<dyn Issuer>) -> Self {
-        let name = name.parse().expect("an issuer's name has the characters a-z 0-9 -");
+        let name = name
+            .parse()
+            .expect("an issuer's name has the characters a-z 0-9 -");
         self.parts.issuers.insert(name, issuer);
         self
     }

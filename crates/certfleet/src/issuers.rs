@@ -88,7 +88,9 @@ impl IssuerError {
             Self::Clock { .. } | Self::Unknown(_) => true,
             Self::Account(AccountError::Open { .. }) => true,
             Self::Account(AccountError::Store(error)) => error.is_unavailable(),
-            Self::Account(AccountError::Keep(_) | AccountError::Lost(_) | AccountError::NotAcme(_)) => true,
+            Self::Account(
+                AccountError::Keep(_) | AccountError::Lost(_) | AccountError::NotAcme(_),
+            ) => true,
             Self::Gone(_) | Self::Account(_) => false,
         }
     }

@@ -59,8 +59,8 @@ mod suggestions;
 mod tasks;
 mod wanted;
 
-pub use builder::Builder;
 pub use account::AccountError;
+pub use builder::Builder;
 pub use config::Config;
 pub use error::FleetError;
 pub use fleet::Fleet;

@@ -145,6 +145,11 @@ impl Renewer {
                         None
                     }
                     Outcome::Dropped => Some(now + self.pace.check),
+                    // Another way of validation may be due at once.
+                    Outcome::Failed => {
+                        queue.forget_look();
+                        None
+                    }
                     _ => None,
                 };
                 queue.put_back(&id, rest);

@@ -6,6 +6,7 @@ mod node;
 
 use std::{io::ErrorKind, time::Duration};
 
+use certfleet_core::{Answer, ChallengeKind};
 use certfleet_store::{ChallengeBoard, Leases};
 use certfleet_testkit::haproxy::HaProxy;
 use tokio::time::Instant;
@@ -72,8 +73,14 @@ async fn nobody_is_believed_unless_listed() {
 #[tokio::test]
 async fn misses_are_limited_for_each_client_and_hits_never() {
     let node = Node::start(&[("challenge_burst", "3"), ("challenge_rate", "1")]).await;
+    let answer = Answer {
+        kind: ChallengeKind::Http01,
+        identifier: "a.example".parse().unwrap(),
+        token: "known".into(),
+        key_authorization: "known.print".into(),
+    };
     node.backend
-        .post("known", "known.print", TTL)
+        .post(&"a.example".parse().unwrap(), &answer, TTL)
         .await
         .unwrap();
     for _ in 0..10 {

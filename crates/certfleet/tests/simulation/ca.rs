@@ -218,9 +218,10 @@ impl Ca {
         };
         state.books.replaced += usize::from(purpose == Purpose::Suggested);
         state.charge(order.names, purpose, now);
+        let unlucky = state.is_unlucky();
         let failing = match &state.plan {
             Plan::Fail { kind, retry_after } => Some((*kind, *retry_after)),
-            _ if state.is_unlucky() => Some(("serverInternal", None)),
+            _ if unlucky => Some(("serverInternal", None)),
             _ => None,
         };
         if let Some((kind, retry_after)) = failing {
@@ -262,14 +263,16 @@ impl Ca {
         for answer in &answers {
             let presented = order.answers.present(answer).await;
             presented.map_err(|source| IssueError::NotPresented {
-                name: answer.identifier.to_string(),
+                names: vec![answer.identifier.to_string()],
+                kinds: vec![answer.kind],
                 source,
             })?;
         }
         self.arrive(Point::Presented).await;
         let confirmed = order.answers.confirm(&answers).await;
         confirmed.map_err(|source| IssueError::NotPresented {
-            name: order.names.to_string(),
+            names: vec![order.names.to_string()],
+            kinds: vec![],
             source,
         })?;
         self.arrive(Point::Confirmed).await;

@@ -66,7 +66,7 @@ impl World {
             .https_addr("127.0.0.1:0")
             .setting("lease_ttl", "30s")
             .setting("renew_check_interval", "1m")
-            .setting("issuers.second.directory", "built-in")
+            .setting("issuer.second.directory", "built-in")
             .setting("issuers", "main")
             .backend(self.backend.clone())
             .issuer(self.issuer.clone())
