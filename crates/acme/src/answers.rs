@@ -53,9 +53,6 @@ impl<'a> Answers<'a> {
 
     /// Makes sure that all of them can be read.
     pub(crate) async fn confirm(&self) -> Result<(), IssueError> {
-        if self.presented.is_empty() {
-            return Ok(());
-        }
         self.home
             .confirm(&self.presented)
             .await

@@ -38,7 +38,8 @@ impl AcmeConfig {
 pub struct Limits {
     /// One request and its answer.
     pub request: Duration,
-    /// One order from beginning to end, tries and waits included.
+    /// One order from beginning to end: tries, waits, and the confirmation of the answers, which
+    /// takes its time in the DNS.
     pub order: Duration,
 }
 

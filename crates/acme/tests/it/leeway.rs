@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use certfleet_acme::{Issuer, Order, RenewalInfo, Revocation, Step};
 use certfleet_core::{RevocationReason, ari::certificate_id};
+use rcgen::date_time_ymd;
 use serde_json::json;
 
 use crate::{
     board::Board,
-    fake_ca::{FakeCa, Reply, issuer},
+    fake_ca::{FakeCa, Mint, Reply, issuer},
     world::{Steps, names, order},
 };
 
@@ -147,6 +148,29 @@ async fn a_clock_that_is_wrong_is_noticed() {
         assert_eq!(skew.signum(), sign, "{skew}");
         assert!(skew.abs() > 86_400, "{skew}");
     }
+}
+
+#[tokio::test]
+async fn a_certificate_that_a_wrong_clock_makes_unfit_says_so() {
+    let later = Mint {
+        change: |params| params.not_before = date_time_ymd(2090, 1, 1),
+        ..Mint::HONEST
+    };
+    let ca = FakeCa::minting(later, |path, _| {
+        let date = "Date: Sun, 01 Jan 2090 00:00:00 GMT\r\n".to_owned();
+        (path == "/dir").then(|| Reply::Say("200 OK", date, PLAIN.into()))
+    })
+    .await;
+    let (board, steps) = (Board::default(), Steps::default());
+    let names = names("a.example");
+    let issuer = issuer(&ca).await;
+    let error = issuer
+        .issue(order(&names, &board, &steps))
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("begins only at 2090"), "{text}");
+    assert!(text.ends_with("s behind the CA's"), "{text}");
 }
 
 #[tokio::test]
