@@ -203,6 +203,22 @@ async fn a_wait_longer_than_the_order_is_told_to_the_caller() {
 }
 
 #[tokio::test]
+async fn a_wait_beyond_all_time_is_no_longer_than_a_month() {
+    for wait in ["18446744073709551615", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        let ca = FakeCa::start(move |path, _| {
+            let pending = r#"{"status":"pending","authorizations":["{url}/authz/1"],"finalize":"{url}/finalize/1"}"#;
+            let header = format!("Retry-After: {wait}\r\n");
+            (path == "/order/1").then(|| Reply::Say("200 OK", header, pending.into()))
+        })
+        .await;
+        let error = outcome(&ca).await.unwrap_err();
+        assert_eq!(error.kind(), "timeout");
+        let told = error.retry_after().unwrap().as_secs();
+        assert!((2_591_990..=2_592_000).contains(&told), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn an_authorization_for_a_name_that_was_not_ordered_is_not_answered() {
     let ca = FakeCa::start(|path, _| {
         let body = r#"{"status":"pending","identifier":{"type":"dns","value":"evil.example"},
