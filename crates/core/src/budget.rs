@@ -44,6 +44,13 @@ impl Limit {
         }
     }
 
+    /// Gives a token back to the bucket that is full at `full`: when it is full then.
+    #[must_use]
+    pub fn give_back(self, full: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        let before = full?.before(self.refill);
+        (before > now).then_some(before)
+    }
+
     /// How many whole tokens are in the bucket that is full at `full`.
     #[must_use]
     pub fn left(self, full: Option<Timestamp>, now: Timestamp) -> u32 {
@@ -69,6 +76,14 @@ pub enum LimitKind {
 }
 
 impl LimitKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::NewOrders,
+        Self::CertificatesPerDomain,
+        Self::DuplicateCertificates,
+        Self::FailedAuthorizations,
+    ];
+
     /// As it stands in keys and metric labels.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -250,6 +265,15 @@ mod tests {
         assert_eq!(LIMIT.left(full, later(2)), 2);
         assert_eq!(LIMIT.take(full, 0, later(100)), Ok(later(101)));
         assert_eq!(LIMIT.left(full, later(100)), 3);
+    }
+
+    #[test]
+    fn what_is_given_back_is_there_again() {
+        let once = LIMIT.take(None, 0, NOW).ok();
+        let twice = LIMIT.take(once, 0, NOW).ok();
+        assert_eq!(LIMIT.give_back(twice, NOW), once);
+        assert_eq!(LIMIT.give_back(once, NOW), None);
+        assert_eq!(LIMIT.give_back(None, NOW), None);
     }
 
     #[test]

@@ -1,11 +1,23 @@
 //! The certificate store in Redis: one hash for each record, changed by one script.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use certfleet_core::{CertificateId, Epoch, FencingToken, Generation, Record};
 use certfleet_store::{CertificateStore, CommitError, Lease, StoreError, Stored, lease::Resource};
 use redis::cmd;
 
-use crate::{Redis, hash::Hash, scripts};
+use crate::{
+    Redis,
+    hash::Hash,
+    scripts::{self, millis},
+};
+
+/// How long removals are told of after the last one.
+const REMOVAL_KEPT: Duration = Duration::from_secs(7 * 86_400);
+
+/// How many removals are told of, the newest; older ones go.
+const REMOVALS_KEPT: u32 = 10_000;
 
 #[async_trait]
 impl CertificateStore for Redis {
@@ -39,6 +51,9 @@ impl CertificateStore for Redis {
             .key(&keys.changes)
             .key(&keys.epoch)
             .key(keys.attempt(&id))
+            .key(keys.suggestion(&id))
+            .key(&keys.questions)
+            .key(&keys.removed)
             .key(&keys.feed)
             .arg(id.as_str())
             .arg(&lease.owner)
@@ -75,17 +90,40 @@ impl CertificateStore for Redis {
             _ => Err(StoreError::corrupt(&at, format_args!("commit answered {reply:?}")).into()),
         }
     }
+
+    async fn remove(&self, lease: &Lease, id: &CertificateId) -> Result<(), CommitError> {
+        let resource = Resource::Certificate(id.clone());
+        let keys = self.keys();
+        let at = keys.certificate(id);
+        let mut script = scripts::REMOVE.key(keys.lease(&resource));
+        script
+            .key(&at)
+            .key(keys.attempt(id))
+            .key(keys.suggestion(id))
+            .key(&keys.due)
+            .key(&keys.changes)
+            .key(&keys.questions)
+            .key(&keys.wanted)
+            .key(&keys.removed)
+            .key(&keys.epoch)
+            .key(&keys.feed)
+            .arg(id.as_str())
+            .arg(&lease.owner)
+            .arg(millis(REMOVAL_KEPT))
+            .arg(REMOVALS_KEPT);
+        if self.call("remove", &at, &script).await? {
+            Ok(())
+        } else {
+            Err(CommitError::LeaseLost { resource })
+        }
+    }
 }
 
 /// The record in `hash`, which must be the one of `id`.
 pub(crate) fn record_of(id: &CertificateId, hash: &Hash) -> Result<Stored, StoreError> {
     let stored = hash.stored()?;
-    let held = stored.record.id();
-    if held == *id {
-        Ok(stored)
-    } else {
-        Err(hash.corrupt(format_args!("it holds the record of {held}")))
-    }
+    hash.expect(id, &stored.record)?;
+    Ok(stored)
 }
 
 /// The members of an index that are ids. Any other was not written by us; it is logged and passed

@@ -1,17 +1,23 @@
-//! The change feed in Redis: an index of commits by epoch, and a channel that tells of each.
+//! The change feed in Redis: an index of commits by epoch, one of removals, and a channel that tells
+//! of each.
 
 mod backoff;
 mod message;
 mod subscription;
 
 use async_trait::async_trait;
-use certfleet_core::Epoch;
+use certfleet_core::{CertificateId, Epoch};
 use certfleet_store::{
-    ChangeFeed, StoreError,
+    ChangeFeed, StoreError, Stored,
     feed::{Changes, Position, Subscription},
 };
+use redis::cmd;
 
-use crate::{Redis, certificate::record_of, scripts};
+use crate::{
+    Redis,
+    certificate::{readable_ids, record_of},
+    scripts,
+};
 
 #[async_trait]
 impl ChangeFeed for Redis {
@@ -21,44 +27,71 @@ impl ChangeFeed for Redis {
         script
             .key(&keys.epoch)
             .key(&keys.changes)
+            .key(&keys.removed)
             .arg(new_incarnation())
             .arg(from.map_or("", |from| &from.incarnation))
             .arg(from.map_or(0, |from| from.epoch.value()));
-        let (incarnation, epoch, complete, members): (String, u64, bool, Vec<String>) =
+        let (incarnation, epoch, complete, members, removed): (_, u64, _, Vec<String>, _) =
             self.call("changes", &keys.changes, &script).await?;
-
-        // A record read now may be newer than the epoch above; the follower then sees it twice.
-        let ids: Vec<_> = members.iter().map(|member| member.parse()).collect();
-        let readable = ids.iter().flatten().map(|id| keys.certificate(id));
-        let mut hashes = self
-            .hashes("changes", readable.collect())
-            .await?
-            .into_iter();
-        let changed = ids.iter().map(|id| match id {
-            Ok(id) => {
-                let hash = hashes.next().expect("one was read for each id")?;
-                let hash = hash.ok_or_else(|| {
-                    StoreError::corrupt(
-                        keys.certificate(id),
-                        format_args!("{} names it, but it is gone", keys.changes),
-                    )
-                })?;
-                record_of(id, &hash)
-            }
-            Err(error) => Err(StoreError::corrupt(&keys.changes, error)),
-        });
         Ok(Changes {
             position: Position {
                 incarnation,
                 epoch: Epoch::new(epoch),
             },
             complete,
-            changed: changed.collect(),
+            changed: self.changed(members).await?,
+            removed: readable_ids(&keys.removed, removed),
         })
     }
 
     async fn subscribe(&self) -> Box<dyn Subscription> {
         Box::new(subscription::Listener::new(self.clone()))
+    }
+}
+
+impl Redis {
+    /// The records that the change index has named, in its order. One read now may be newer than
+    /// what the index was read for; the follower then sees it twice.
+    async fn changed(
+        &self,
+        members: Vec<String>,
+    ) -> Result<Vec<Result<Stored, StoreError>>, StoreError> {
+        let keys = self.keys();
+        let ids: Vec<Result<CertificateId, _>> = members.iter().map(|m| m.parse()).collect();
+        let readable = ids.iter().flatten().map(|id| keys.certificate(id));
+        let mut hashes = self
+            .hashes("changes", readable.collect())
+            .await?
+            .into_iter();
+        let mut changed = Vec::with_capacity(ids.len());
+        for id in ids {
+            let id = match id {
+                Ok(id) => id,
+                Err(error) => {
+                    changed.push(Err(StoreError::corrupt(&keys.changes, error)));
+                    continue;
+                }
+            };
+            match hashes.next().expect("one was read for each id") {
+                Ok(Some(hash)) => changed.push(record_of(&id, &hash)),
+                // It was removed since, and the follower hears of that next; or it is lost.
+                Ok(None) if !self.is_indexed(&id).await? => {}
+                Ok(None) => changed.push(Err(StoreError::corrupt(
+                    keys.certificate(&id),
+                    format_args!("{} names it, but it is gone", keys.changes),
+                ))),
+                Err(error) => changed.push(Err(error)),
+            }
+        }
+        Ok(changed)
+    }
+
+    async fn is_indexed(&self, id: &CertificateId) -> Result<bool, StoreError> {
+        let index = &self.keys().changes;
+        let mut command = cmd("ZSCORE");
+        command.arg(index).arg(id.as_str());
+        let epoch: Option<f64> = self.run("changes", index, &command).await?;
+        Ok(epoch.is_some())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use certfleet_core::{Epoch, Record};
+use certfleet_core::{CertificateId, Epoch, Record};
 use certfleet_store::{StoreError, Stored};
 
 /// The fields at one key.
@@ -39,7 +39,27 @@ impl Hash {
         })
     }
 
-    /// The record these fields are.
+    /// One field that may be missing.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`], naming key and field, if it is there and makes no sense.
+    pub(crate) fn optional<T: FromStr<Err: fmt::Display>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        let is_there = self.fields.contains_key(name);
+        is_there.then(|| self.field(name)).transpose()
+    }
+
+    /// The record in these fields.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`], naming key and field.
+    pub(crate) fn record(&self) -> Result<Record, StoreError> {
+        Record::from_fields(&self.fields).map_err(|problem| self.corrupt(problem))
+    }
+
+    /// The record in these fields as it was committed.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`], naming key and field.
@@ -47,8 +67,21 @@ impl Hash {
         Ok(Stored {
             epoch: Epoch::new(self.field("epoch")?),
             committed_at: self.field("committed_at")?,
-            record: Record::from_fields(&self.fields).map_err(|problem| self.corrupt(problem))?,
+            record: self.record()?,
         })
+    }
+
+    /// Checks that a record found here is of the certificate `id`.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`], if it is of another.
+    pub(crate) fn expect(&self, id: &CertificateId, record: &Record) -> Result<(), StoreError> {
+        let held = record.id();
+        if held == *id {
+            Ok(())
+        } else {
+            Err(self.corrupt(format_args!("it holds the record of {held}")))
+        }
     }
 
     pub(crate) fn corrupt(&self, problem: impl fmt::Display) -> StoreError {

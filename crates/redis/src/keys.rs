@@ -3,7 +3,7 @@
 //! All begin with `certfleet:{FLEET}:`. The braces are part of the name: they are the hash tag
 //! that keeps a fleet's keys in one slot of a cluster, so that a script may touch several.
 
-use certfleet_core::{CertificateId, FleetName, NodeId};
+use certfleet_core::{CertificateId, ChallengeKind, DomainName, FleetName, Generation, NodeId};
 use certfleet_store::lease::Resource;
 
 /// The keys of one fleet.
@@ -15,7 +15,13 @@ pub(crate) struct Keys {
     pub(crate) epoch: String,
     pub(crate) fencing: String,
     pub(crate) incarnation: String,
-    pub(crate) leases: String,
+    pub(crate) removed: String,
+    pub(crate) questions: String,
+    pub(crate) wanted: String,
+    pub(crate) budget: String,
+    pub(crate) pauses: String,
+    pub(crate) certificate_leases: String,
+    pub(crate) account_leases: String,
     pub(crate) nodes: String,
     pub(crate) events: String,
     /// A channel, not a key.
@@ -32,7 +38,13 @@ impl Keys {
             epoch: key("epoch"),
             fencing: key("fencing"),
             incarnation: key("incarnation"),
-            leases: key("leases"),
+            removed: key("removed"),
+            questions: key("questions"),
+            wanted: key("wanted"),
+            budget: key("budget"),
+            pauses: key("pauses"),
+            certificate_leases: key("leases:certificate"),
+            account_leases: key("leases:account"),
             nodes: key("nodes"),
             events: key("events"),
             feed: key("feed"),
@@ -57,8 +69,36 @@ impl Keys {
         self.named("lease", resource)
     }
 
-    pub(crate) fn challenge(&self, token: &str) -> String {
-        self.named("challenge", token)
+    /// The index that has the lease on this.
+    pub(crate) fn leases(&self, resource: &Resource) -> &str {
+        match resource {
+            Resource::Certificate(_) => &self.certificate_leases,
+            Resource::Account(_) => &self.account_leases,
+        }
+    }
+
+    pub(crate) fn suggestion(&self, id: &CertificateId) -> String {
+        self.named("suggestion", id.as_str())
+    }
+
+    pub(crate) fn revocations(&self, id: &CertificateId) -> String {
+        self.named("revocations", id.as_str())
+    }
+
+    pub(crate) fn revocation(&self, id: &CertificateId, generation: Generation) -> String {
+        self.named("revocation", &format!("{id}:{generation}"))
+    }
+
+    pub(crate) fn permission(&self, name: &DomainName) -> String {
+        self.named("permission", name.as_str())
+    }
+
+    pub(crate) fn answer(&self, kind: ChallengeKind, key: &str) -> String {
+        self.named("challenge", &format!("{kind}:{key}"))
+    }
+
+    pub(crate) fn answers(&self, id: &CertificateId) -> String {
+        self.named("answers", id.as_str())
     }
 
     pub(crate) fn account(&self, issuer: &str) -> String {

@@ -1,6 +1,7 @@
 //! Leases in Redis: a hash each, which ends by itself.
 //!
-//! An index of what is held lets an operator see the leases without a search over all keys.
+//! An index of what is held, one for each kind of lease, lets an operator see the leases without a
+//! search over all keys, and those on certificates be counted.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 use certfleet_core::{FencingToken, NodeId};
 use certfleet_store::{
     Clock, Lease, Leases, StoreError, SystemClock,
-    lease::{Holder, Resource},
+    lease::{Grant, Holder, Resource},
 };
 use redis::cmd;
 
@@ -20,17 +21,21 @@ use crate::{
 
 #[async_trait]
 impl Leases for Redis {
-    async fn acquire(
+    async fn acquire_within(
         &self,
         resource: &Resource,
         node: &NodeId,
         ttl: Duration,
-    ) -> Result<Option<Lease>, StoreError> {
+        most: u32,
+    ) -> Result<Grant, StoreError> {
         let owner = Lease::new_owner(node);
         let keys = self.keys();
         let at = keys.lease(resource);
         let mut script = scripts::ACQUIRE.prepare_invoke();
-        script.key(&at).key(&keys.leases).key(&keys.fencing);
+        script
+            .key(&at)
+            .key(keys.leases(resource))
+            .key(&keys.fencing);
         if let Resource::Certificate(id) = resource {
             script.key(keys.certificate(id));
         }
@@ -39,21 +44,28 @@ impl Leases for Redis {
             .arg(&owner)
             .arg(node.as_str())
             .arg(millis(ttl))
-            .arg(SystemClock.now().to_string());
-        let fencing: Option<u64> = self.call("acquire", &at, &script).await?;
-        Ok(fencing.map(|fencing| Lease {
-            resource: resource.clone(),
-            owner,
-            fencing: FencingToken::new(fencing),
-            ttl,
-        }))
+            .arg(SystemClock.now().to_string())
+            .arg(most);
+        let reply: String = self.call("acquire", &at, &script).await?;
+        match reply.as_str() {
+            "held" => Ok(Grant::Held),
+            "full" => Ok(Grant::Full),
+            fencing => Ok(Grant::Granted(Lease {
+                resource: resource.clone(),
+                owner,
+                fencing: FencingToken::new(fencing.parse().map_err(|problem| {
+                    StoreError::corrupt(&keys.fencing, format_args!("{fencing:?}: {problem}"))
+                })?),
+                ttl,
+            })),
+        }
     }
 
     async fn extend(&self, lease: &Lease) -> Result<bool, StoreError> {
         let at = self.keys().lease(&lease.resource);
         let mut script = scripts::EXTEND.key(&at);
         script
-            .key(&self.keys().leases)
+            .key(self.keys().leases(&lease.resource))
             .arg(lease.resource.to_string())
             .arg(&lease.owner)
             .arg(millis(lease.ttl));
@@ -64,24 +76,28 @@ impl Leases for Redis {
         let at = self.keys().lease(&lease.resource);
         let mut script = scripts::RELEASE.key(&at);
         script
-            .key(&self.keys().leases)
+            .key(self.keys().leases(&lease.resource))
             .arg(lease.resource.to_string())
             .arg(&lease.owner);
         self.call("release", &at, &script).await
     }
 
     async fn holders(&self) -> Result<Vec<Holder>, StoreError> {
-        let index = &self.keys().leases;
-        let mut resources: Vec<String> = self
-            .run("holders", index, cmd("ZRANGE").arg(index).arg(0).arg(-1))
-            .await?;
+        let keys = self.keys();
+        let mut resources: Vec<String> = Vec::new();
+        for index in [&keys.certificate_leases, &keys.account_leases] {
+            let mut command = cmd("ZRANGE");
+            command.arg(index).arg(0).arg(-1);
+            let of_a_kind: Vec<String> = self.run("holders", index, &command).await?;
+            resources.extend(of_a_kind);
+        }
         resources.sort();
-        let keys: Vec<_> = resources
+        let held: Vec<_> = resources
             .iter()
-            .map(|resource| self.keys().lease_named(resource))
+            .map(|resource| keys.lease_named(resource))
             .collect();
-        let remaining = self.each::<i64>("holders", "PTTL", &keys).await?;
-        let hashes = self.hashes("holders", keys).await?;
+        let remaining = self.each::<i64>("holders", "PTTL", &held).await?;
+        let hashes = self.hashes("holders", held).await?;
 
         let mut holders = Vec::with_capacity(resources.len());
         for ((resource, remaining), hash) in resources.into_iter().zip(remaining).zip(hashes) {

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use certfleet_core::{CertificateId, Timestamp, retry::Attempt};
+use certfleet_core::{
+    CertificateId, ChallengeKind, Timestamp,
+    retry::{Advice, Attempt},
+};
 use certfleet_store::{CommitError, Lease, Schedule, StoreError, lease::Resource};
 use redis::cmd;
 
 use crate::{
     Redis,
     certificate::readable_ids,
-    scripts::{self, millis},
+    hash::Hash,
+    scripts::{self, millis, timestamp},
 };
 
 /// How long an attempt is remembered after the next one was due. If nobody has made that by then,
@@ -44,11 +48,17 @@ impl Schedule for Redis {
         let score: Option<f64> = self
             .run("due_at", due, cmd("ZSCORE").arg(due).arg(id.as_str()))
             .await?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "milliseconds since 1970 are whole numbers far below 2^53; more saturates"
-        )]
-        Ok(score.map(|millis| Timestamp::from_millis(millis as i64)))
+        Ok(score.map(timestamp))
+    }
+
+    async fn advance(&self, id: &CertificateId, at: Timestamp) -> Result<(), StoreError> {
+        let keys = self.keys();
+        let mut script = scripts::ADVANCE.key(&keys.due);
+        script
+            .key(keys.attempt(id))
+            .arg(id.as_str())
+            .arg(at.as_millis());
+        self.call("advance", &keys.due, &script).await
     }
 
     async fn hasten(&self, id: &CertificateId) -> Result<(), StoreError> {
@@ -84,8 +94,16 @@ impl Schedule for Redis {
             .arg(attempt.failed_at.to_string())
             .arg("node")
             .arg(attempt.node.as_str())
+            .arg("issuer")
+            .arg(&attempt.issuer)
+            .arg("kind")
+            .arg(&attempt.kind)
             .arg("error")
             .arg(&attempt.error)
+            .arg("advice")
+            .arg(attempt.advice.as_str())
+            .arg("failed_challenges")
+            .arg(words(&attempt.failed_challenges))
             .arg("next")
             .arg(attempt.next.to_string());
         if self.call("postpone", &at, &script).await? {
@@ -103,8 +121,24 @@ impl Schedule for Redis {
             failures: hash.field("failures")?,
             failed_at: hash.field("failed_at")?,
             node: hash.field("node")?,
+            // These four came later: an attempt that an older node wrote down lacks them.
+            issuer: hash.optional("issuer")?.unwrap_or_default(),
+            kind: hash.optional("kind")?.unwrap_or_default(),
             error: hash.field("error")?,
+            advice: hash.optional("advice")?.unwrap_or(Advice::Retry),
+            failed_challenges: challenges(&hash)?,
             next: hash.field("next")?,
         }))
     }
+}
+
+fn words(challenges: &[ChallengeKind]) -> String {
+    let words: Vec<_> = challenges.iter().map(|kind| kind.as_str()).collect();
+    words.join(" ")
+}
+
+fn challenges(attempt: &Hash) -> Result<Vec<ChallengeKind>, StoreError> {
+    let words: String = attempt.optional("failed_challenges")?.unwrap_or_default();
+    let challenges: Result<Vec<_>, _> = words.split_ascii_whitespace().map(str::parse).collect();
+    challenges.map_err(|problem| attempt.corrupt(problem))
 }

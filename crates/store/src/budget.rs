@@ -67,6 +67,14 @@ pub trait Budget: Send + Sync {
         now: Timestamp,
     ) -> Result<Taken, StoreError>;
 
+    /// Puts tokens back that were taken and not used.
+    async fn give_back(
+        &self,
+        issuer: &str,
+        debits: &[Debit],
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// Has the whole fleet leave the issuer alone until then; a later end that stands already stays.
     async fn pause(&self, issuer: &str, until: Timestamp) -> Result<(), StoreError>;
 

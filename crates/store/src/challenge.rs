@@ -25,8 +25,15 @@ pub trait ChallengeBoard: Send + Sync {
     /// The answer of a kind with this [`Answer::key`].
     async fn answer(&self, kind: ChallengeKind, key: &str) -> Result<Option<Answer>, StoreError>;
 
-    /// Takes an answer down; one that another has replaced is not there any more, and that one stays.
-    async fn withdraw(&self, id: &CertificateId, answer: &Answer) -> Result<(), StoreError>;
+    /// Takes an answer down after `linger`, at once if that is zero; it never stays up longer than it
+    /// was to when it was posted. It is no longer among those [`posted`](Self::posted) from now on.
+    /// One that another has replaced is not there any more, and that other one stays.
+    async fn withdraw(
+        &self,
+        id: &CertificateId,
+        answer: &Answer,
+        linger: Duration,
+    ) -> Result<(), StoreError>;
 
     /// The answers that are up for a certificate, in order of kind and key.
     async fn posted(&self, id: &CertificateId) -> Result<Vec<Answer>, StoreError>;

@@ -19,14 +19,20 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::feed::{Signal, Subscription};
 
 pub mod account;
+pub mod budget;
 pub mod challenge;
 pub mod commit;
 pub mod event;
 pub mod feed;
 pub mod lease;
+pub mod permission;
 pub mod registry;
+pub mod remove;
+pub mod revocation;
 pub mod sample;
 pub mod schedule;
+pub mod suggestion;
+pub mod wanted;
 
 /// How long a case waits for something that must happen.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -69,7 +75,9 @@ macro_rules! contract_tests {
                 is_extended_by_its_owner_only,
                 is_released_by_its_owner_only,
                 is_gone_for_its_owner_once_expired,
-                holders_are_listed_in_order;
+                holders_are_listed_in_order,
+                on_certificates_are_bounded,
+                that_ran_out_make_room;
             commit:
                 loads_back_what_was_committed,
                 ids_come_in_order,
@@ -83,6 +91,13 @@ macro_rules! contract_tests {
                 repeated_changes_nothing,
                 raises_the_epoch_and_settles_the_schedule,
                 of_two_at_once_both_stand;
+            remove:
+                takes_everything_of_a_certificate_away,
+                needs_the_lease,
+                of_what_is_not_there_is_no_complaint,
+                is_told_to_who_catches_up,
+                is_forgotten_when_the_certificate_comes_back,
+                is_heard;
             feed:
                 gives_everything_to_a_newcomer,
                 gives_only_what_was_missed,
@@ -96,13 +111,46 @@ macro_rules! contract_tests {
                 enters_if_absent,
                 due_is_in_order_and_bounded,
                 postpones_under_the_lease_only,
-                hasten_makes_due_and_forgets_failures;
+                hasten_makes_due_and_forgets_failures,
+                advances_what_has_not_failed,
+                an_attempt_comes_back_as_it_was;
+            wanted:
+                comes_back_in_order,
+                is_due_unless_it_is_on_the_schedule,
+                is_heard;
+            suggestion:
+                is_asked_for_once_after_a_commit,
+                questions_are_claimed_in_order_and_once,
+                moves_the_schedule,
+                is_for_the_standing_generation_only,
+                leaves_alone_what_failed_or_is_due,
+                is_forgotten_with_a_commit,
+                is_asked_for_again_when_told;
+            budget:
+                is_reckoned_as_core_does,
+                is_taken_whole_or_not_at_all,
+                counts_each_token_of_one_bucket,
+                is_not_spent_by_a_look,
+                takes_back_what_was_not_used,
+                is_apart_by_issuer_kind_and_subject,
+                waits_while_the_issuer_is_paused,
+                gives_no_token_twice,
+                is_not_emptied_by_a_clock_that_is_ahead;
+            revocation:
+                is_asked_for_once_for_each_generation,
+                makes_due_and_is_heard,
+                is_forgotten_under_the_lease_only;
+            permission:
+                is_asked_for_by_one_and_known_to_all,
+                is_asked_for_once_by_many_at_once,
+                runs_out;
             challenge:
                 is_answered_until_withdrawn,
                 is_replaced_by_a_second_post,
                 expires_by_itself,
                 lists_what_is_up_for_a_certificate,
-                is_withdrawn_by_whose_it_is;
+                is_withdrawn_by_whose_it_is,
+                lingers_when_told;
             account:
                 is_kept_under_its_lease_only,
                 is_one_for_each_issuer;

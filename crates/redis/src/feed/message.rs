@@ -1,6 +1,8 @@
-//! What goes over the channel: JSON, written by the scripts `commit` and `hasten`.
+//! What goes over the channel: JSON, written by the scripts.
 //!
-//! A commit carries the whole record, so that a follower need not ask for it.
+//! A commit carries the whole record, so that a follower need not ask for it. A kind of message that
+//! this version does not know is unreadable as garbage is: whatever a newer node tells of, the
+//! follower catches up, and is right again.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +20,8 @@ const LONGEST: usize = 1 << 20;
 enum Message {
     Committed { fields: BTreeMap<String, String> },
     Due { id: CertificateId },
+    Wanted { id: CertificateId },
+    Removed { id: CertificateId },
 }
 
 /// What a message on `channel` says.
@@ -37,6 +41,8 @@ fn read(channel: &str, payload: &[u8]) -> Result<Signal, StoreError> {
             Signal::Committed(Box::new(Hash::new(channel.to_owned(), fields).stored()?))
         }
         Message::Due { id } => Signal::Due(id),
+        Message::Wanted { id } => Signal::Wanted(id),
+        Message::Removed { id } => Signal::Removed(id),
     })
 }
 
@@ -52,6 +58,7 @@ mod tests {
             "garbage",
             "{}",
             r#"{"kind":"due","id":"../x"}"#,
+            r#"{"kind":"of a later version","id":"a.example"}"#,
             r#"{"kind":"committed","fields":{"epoch":"1"}}"#,
             &long,
         ] {
@@ -65,8 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn due_is_read() {
-        let signal = signal("c", br#"{"kind":"due","id":"a.example"}"#);
-        assert!(matches!(signal, Signal::Due(id) if id.as_str() == "a.example"));
+    fn what_names_a_certificate_is_read() {
+        let read = |kind: &str| {
+            let text = format!(r#"{{"kind":"{kind}","id":"a.example","more":1}}"#);
+            signal("c", text.as_bytes())
+        };
+        assert!(matches!(read("due"), Signal::Due(id) if id.as_str() == "a.example"));
+        assert!(matches!(read("wanted"), Signal::Wanted(id) if id.as_str() == "a.example"));
+        assert!(matches!(read("removed"), Signal::Removed(id) if id.as_str() == "a.example"));
     }
 }

@@ -5,7 +5,8 @@
 -- have been committed. Only then is anything written.
 --
 -- KEYS  1 the lease  2 the record  3 the due index  4 the change index  5 the epoch
---       6 the attempt  7 the feed (a channel)
+--       6 the attempt  7 the suggestion  8 the index of questions  9 the index of removals
+--       10 the feed (a channel)
 -- ARGV  1 certificate id  2 owner  3 renew_at, ms
 --       4... the record's fields, each name before its text
 -- Gives {'committed', epoch, committed_at}, {'lost'}, {'fenced', newest} or {'stale', newest}.
@@ -61,12 +62,17 @@ if (tonumber(stored[1]) or 0) >= tonumber(offered.generation) then
 end
 
 offered.epoch = string.format('%.0f', redis.call('INCR', KEYS[5]))
-offered.committed_at = rfc3339(redis.call('TIME'))
+local time = redis.call('TIME')
+offered.committed_at = rfc3339(time)
 
-redis.call('DEL', KEYS[2], KEYS[6])
+redis.call('DEL', KEYS[2], KEYS[6], KEYS[7])
 redis.call('HSET', KEYS[2], 'epoch', offered.epoch, 'committed_at', offered.committed_at,
   unpack(ARGV, 4))
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
 redis.call('ZADD', KEYS[4], offered.epoch, ARGV[1])
-redis.call('PUBLISH', KEYS[7], cjson.encode({kind = 'committed', fields = offered}))
+-- The CA is to be asked at once when it suggests to renew.
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZADD', KEYS[8], string.format('%.0f', now), ARGV[1])
+redis.call('ZREM', KEYS[9], ARGV[1])
+redis.call('PUBLISH', KEYS[10], cjson.encode({kind = 'committed', fields = offered}))
 return {'committed', offered.epoch, offered.committed_at}

@@ -1,6 +1,6 @@
 -- Gives a lease its whole time to live again, if it is still this owner's.
 --
--- KEYS  1 the lease  2 the index of leases
+-- KEYS  1 the lease  2 the index of leases of its kind
 -- ARGV  1 resource  2 owner  3 time to live, ms
 -- Gives 1, or 0 if the lease is lost.
 local ttl = tonumber(ARGV[3])

@@ -1,7 +1,7 @@
 //! Catching up, where Redis has something to say of its own.
 
 use certfleet_core::Epoch;
-use certfleet_store::{CertificateStore, ChangeFeed, StoreError, feed::Position};
+use certfleet_store::{CertificateStore, ChangeFeed, Leases, StoreError, feed::Position};
 
 use crate::fixture::{Fixture, id};
 
@@ -91,4 +91,55 @@ async fn what_cannot_be_read_hides_nothing_else() {
         4,
         "the stray member is passed over"
     );
+}
+
+/// The index and the records are read one after the other: what goes in between is no fault.
+#[tokio::test]
+async fn what_is_removed_while_it_is_read_is_passed_over() {
+    let fixture = Fixture::start().await;
+    let coming_and_going = async {
+        for generation in 1..=150 {
+            let stored = fixture.commit("a.example", generation).await;
+            let lease = fixture.lease("a.example").await;
+            let id = stored.record.id();
+            fixture.redis.remove(&lease, &id).await.unwrap();
+            assert!(fixture.redis.release(&lease).await.unwrap());
+        }
+    };
+    let catching_up = async {
+        loop {
+            for changed in fixture.redis.changes(None).await.unwrap().changed {
+                assert_eq!(changed.unwrap().record.id(), id("a.example"));
+            }
+        }
+    };
+    tokio::select! {
+        () = coming_and_going => {}
+        () = catching_up => unreachable!("it goes on for ever"),
+    }
+}
+
+#[tokio::test]
+async fn removals_are_told_of_within_bounds() {
+    let fixture = Fixture::start().await;
+    let key = "certfleet:{test}:removed";
+    // As many as are kept, under the first epochs, as if they had been removed before.
+    let many = format!(
+        "for n = 1, 10000 do redis.call('ZADD', '{key}', n, n .. '.example') end \
+         redis.call('SET', 'certfleet:{{test}}:epoch', 10000)"
+    );
+    fixture.cli(&["EVAL", &many, "0"]).await;
+    let lease = fixture.lease("a.example").await;
+    fixture
+        .redis
+        .remove(&lease, &id("a.example"))
+        .await
+        .unwrap();
+    let removed = fixture.redis.changes(None).await.unwrap().removed;
+    assert_eq!(removed.len(), 10_000);
+    assert_eq!(removed.first(), Some(&id("2.example")));
+    assert_eq!(removed.last(), Some(&id("a.example")));
+    let week = 7 * 86_400_000;
+    let left: u64 = fixture.cli(&["PTTL", key]).await.parse().unwrap();
+    assert!(left > week - 60_000 && left <= week, "{left}");
 }

@@ -8,6 +8,7 @@
 mod fixture;
 
 mod changes;
+mod commands;
 mod commit;
 mod contract;
 mod feed;

@@ -6,17 +6,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use certfleet_core::{Epoch, retry::Attempt, seal::Sealed};
+use certfleet_core::{
+    ChallengeKind, DomainName, Epoch, RevocationReason, Wanted,
+    budget::{Charge, Limit, LimitKind},
+    seal::Sealed,
+};
 use certfleet_redis::Redis;
 use certfleet_store::{
-    AccountVault, CertificateStore, ChallengeBoard, ChangeFeed, CommitError, EventLog, Lease,
-    Leases, NodeRegistry, Schedule, StoreError,
+    AccountVault, Budget, CertificateStore, ChallengeBoard, ChangeFeed, CommitError, EventLog,
+    Lease, Leases, NodeRegistry, Permissions, Revocations, Schedule, StoreError, Suggestions,
+    WantedList,
     contract::{
         PATIENCE,
         sample::{self, node, resource},
     },
     event::{Event, EventKind},
     registry::Heartbeat,
+    revocation::Revocation,
 };
 use certfleet_testkit::{
     process::free_address,
@@ -145,16 +151,40 @@ pub(crate) fn operations<'a>(
         subject: String::new(),
         detail: "here".into(),
     };
-    let attempt = Attempt {
-        failures: 1,
-        failed_at: at("2026-01-02T00:00:00Z"),
-        node: node("node-a"),
-        error: "the CA said no".into(),
-        next: at("2026-01-02T00:01:00Z"),
+    let attempt = sample::attempt(1, at("2026-01-02T00:00:00Z"));
+    let answer = sample::answer(ChallengeKind::Http01, "a.example", "token");
+    let names = sample::names("a.example");
+    let name: DomainName = "a.example".parse().unwrap();
+    let wanted = Wanted::new(names);
+    let now = at("2026-01-02T00:00:00Z");
+    let limit = Limit {
+        capacity: 5,
+        refill: TTL,
     };
-    let account: Sealed = sample::record("a.example", 1, lease).sealed;
-    let (one, two, three) = (here.clone(), here.clone(), here.clone());
-    let (four, five) = (here.clone(), here.clone());
+    let charge = Charge {
+        kind: LimitKind::NewOrders,
+        subject: String::new(),
+        reserve: 0,
+    };
+    let debit = (charge, limit);
+    let record = sample::record("a.example", 1, lease);
+    let suggestion = sample::suggestion(1, at("2096-01-01T00:00:00Z"));
+    let request = Revocation {
+        record: record.clone(),
+        reason: RevocationReason::KeyCompromise,
+        asked_at: now,
+    };
+    let account: Sealed = record.sealed.clone();
+    // Each operation owns what it is called with.
+    macro_rules! call {
+        ($operation:ident($($value:ident),*)) => {{
+            $(let $value = $value.clone();)*
+            (
+                stringify!($operation),
+                op(async move { redis.$operation($(&$value),*).await }),
+            )
+        }};
+    }
     vec![
         ("ping", op(redis.ping())),
         (
@@ -167,32 +197,109 @@ pub(crate) fn operations<'a>(
         ),
         ("extend", op(redis.extend(lease))),
         ("holders", op(redis.holders())),
-        (
-            "enter",
-            op(async move { redis.enter(&one, at("2026-01-01T00:00:00Z")).await }),
-        ),
-        (
-            "postpone",
-            op(async move { redis.postpone(lease, &two, &attempt).await }),
-        ),
-        ("attempt", op(async move { redis.attempt(&three).await })),
+        call!(want(wanted)),
+        call!(wanted()),
+        call!(wanted_one(here)),
+        {
+            let id = here.clone();
+            ("enter", op(async move { redis.enter(&id, now).await }))
+        },
+        {
+            let id = here.clone();
+            ("advance", op(async move { redis.advance(&id, now).await }))
+        },
+        {
+            let id = here.clone();
+            (
+                "postpone",
+                op(async move { redis.postpone(lease, &id, &attempt).await }),
+            )
+        },
+        call!(attempt(here)),
         (
             "commit",
-            op(async {
-                redis
-                    .commit(lease, &sample::record("a.example", 1, lease))
-                    .await
-            }),
+            op(async move { redis.commit(lease, &record).await }),
         ),
-        ("load", op(async move { redis.load(&here).await })),
+        call!(load(here)),
         ("ids", op(redis.ids())),
         ("changes", op(redis.changes(None))),
         ("due", op(redis.due(at("2030-01-01T00:00:00Z"), 10))),
-        ("due_at", op(async move { redis.due_at(&four).await })),
-        ("hasten", op(async move { redis.hasten(&five).await })),
-        ("post", op(redis.post("token", "token.thumbprint", TTL))),
-        ("answer", op(redis.answer("token"))),
-        ("withdraw", op(redis.withdraw("token"))),
+        call!(due_at(here)),
+        ("claim_questions", op(redis.claim_questions(now, 10, TTL))),
+        {
+            let id = here.clone();
+            let again = at("2096-01-01T00:00:00Z");
+            (
+                "suggest",
+                op(async move { redis.suggest(&id, &suggestion, again).await }),
+            )
+        },
+        call!(suggestion(here)),
+        {
+            let id = here.clone();
+            (
+                "ask_again",
+                op(async move { redis.ask_again(&id, Some(now)).await }),
+            )
+        },
+        call!(hasten(here)),
+        call!(revoke(request)),
+        call!(revocations(here)),
+        (
+            "revoked",
+            op(async move { redis.revoked(lease, &request).await }),
+        ),
+        {
+            let debits = [debit.clone()];
+            (
+                "take",
+                op(async move { redis.take("ca", &debits, now).await }),
+            )
+        },
+        {
+            let debits = [debit.clone()];
+            (
+                "give_back",
+                op(async move { redis.give_back("ca", &debits, now).await }),
+            )
+        },
+        (
+            "look",
+            op(async move { redis.look("ca", &[debit], now).await }),
+        ),
+        (
+            "pause",
+            op(redis.pause("other", at("2096-01-01T00:00:00Z"))),
+        ),
+        ("balances", op(redis.balances(now))),
+        ("pauses", op(redis.pauses(now))),
+        {
+            let name = name.clone();
+            (
+                "permission",
+                op(async move { redis.permission(&name, TTL).await }),
+            )
+        },
+        (
+            "answer_permission",
+            op(async move { redis.answer_permission(&name, true, TTL).await }),
+        ),
+        {
+            let (id, answer) = (here.clone(), answer.clone());
+            (
+                "post",
+                op(async move { redis.post(&id, &answer, TTL).await }),
+            )
+        },
+        ("answer", op(redis.answer(ChallengeKind::Http01, "token"))),
+        call!(posted(here)),
+        {
+            let id = here.clone();
+            (
+                "withdraw",
+                op(async move { redis.withdraw(&id, &answer, TTL).await }),
+            )
+        },
         (
             "keep_account",
             op(async move { redis.keep_account(lease, "ca", &account).await }),
@@ -203,6 +310,10 @@ pub(crate) fn operations<'a>(
         ("leave", op(async { redis.leave(&node("node-a")).await })),
         ("append", op(async move { redis.append(&event).await })),
         ("events", op(redis.events(10))),
+        (
+            "remove",
+            op(async move { redis.remove(lease, &here).await }),
+        ),
         ("release", op(redis.release(lease))),
     ]
 }

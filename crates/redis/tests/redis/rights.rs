@@ -24,7 +24,11 @@ async fn the_documented_rights_are_enough_and_not_too_much() {
             .await
             .unwrap_or_else(|error| panic!("{name}: {error}"));
     }
+    assert!(matches!(next(&mut feed).await, Signal::Wanted(_)));
     assert!(matches!(next(&mut feed).await, Signal::Committed(_)));
+    assert!(matches!(next(&mut feed).await, Signal::Due(_)));
+    assert!(matches!(next(&mut feed).await, Signal::Due(_)));
+    assert!(matches!(next(&mut feed).await, Signal::Removed(_)));
 
     let mut foreign = config(&url);
     foreign.fleet = "other".parse().unwrap();

@@ -1,5 +1,7 @@
 //! The challenge board.
 
+use std::time::Duration;
+
 use certfleet_core::ChallengeKind::{Dns01, Http01, TlsAlpn01};
 
 use super::{
@@ -21,7 +23,7 @@ pub async fn is_answered_until_withdrawn(backend: &dyn Backend) {
     assert_eq!(found.as_ref(), Some(&one));
     assert_eq!(backend.answer(Dns01, "token-1").await.unwrap(), None);
     for _ in 0..2 {
-        backend.withdraw(&id, &one).await.unwrap();
+        backend.withdraw(&id, &one, Duration::ZERO).await.unwrap();
     }
     assert_eq!(backend.answer(Http01, "token-1").await.unwrap(), None);
     assert!(backend.answer(Http01, "token-2").await.unwrap().is_some());
@@ -81,7 +83,10 @@ pub async fn lists_what_is_up_for_a_certificate(backend: &dyn Backend) {
         let found = backend.answer(Dns01, &answer.key()).await.unwrap();
         assert_eq!(found.as_ref(), Some(answer), "they stand side by side");
     }
-    backend.withdraw(&ours, &expected.remove(0)).await.unwrap();
+    backend
+        .withdraw(&ours, &expected.remove(0), Duration::ZERO)
+        .await
+        .unwrap();
     assert_eq!(backend.posted(&ours).await.unwrap(), expected);
     assert_eq!(backend.posted(&other).await.unwrap(), [elsewhere]);
 }
@@ -93,9 +98,37 @@ pub async fn is_withdrawn_by_whose_it_is(backend: &dyn Backend) {
     let second = answer(TlsAlpn01, "a.example", "second");
     backend.post(&one, &first, LONG).await.unwrap();
     backend.post(&two, &second, LONG).await.unwrap();
-    backend.withdraw(&one, &first).await.unwrap();
+    backend
+        .withdraw(&one, &first, Duration::ZERO)
+        .await
+        .unwrap();
     let found = backend.answer(TlsAlpn01, "a.example").await.unwrap();
     assert_eq!(found.as_ref(), Some(&second));
     assert_eq!(backend.posted(&one).await.unwrap(), []);
     assert_eq!(backend.posted(&two).await.unwrap(), [second]);
+}
+
+/// An answer may stay up a while after it was withdrawn, for a CA that looks again; it is nobody's
+/// to clear away then, and is gone no later than it would have been.
+pub async fn lingers_when_told(backend: &dyn Backend) {
+    let id = names("a.example").id();
+    let briefly = answer(Http01, "a.example", "briefly");
+    let long = answer(Http01, "a.example", "long");
+    let ending = answer(Http01, "a.example", "ending");
+    for (answer, ttl) in [(&briefly, LONG), (&long, LONG), (&ending, BRIEF)] {
+        backend.post(&id, answer, ttl).await.unwrap();
+    }
+    for (answer, linger) in [(&briefly, BRIEF), (&long, LONG), (&ending, LONG)] {
+        backend.withdraw(&id, answer, linger).await.unwrap();
+    }
+    assert_eq!(backend.posted(&id).await.unwrap(), []);
+    for token in ["briefly", "ending"] {
+        eventually("the answer is gone", async || {
+            let found = backend.answer(Http01, token).await.unwrap();
+            found.is_none().then_some(())
+        })
+        .await;
+    }
+    let found = backend.answer(Http01, "long").await.unwrap();
+    assert_eq!(found, Some(long));
 }

@@ -8,7 +8,10 @@ use super::{
     BRIEF, LONG, eventually,
     sample::{lease, node, resource},
 };
-use crate::{Backend, Lease, lease::Resource};
+use crate::{
+    Backend, Lease,
+    lease::{Grant, Resource},
+};
 
 async fn brief(backend: &dyn Backend) -> Lease {
     let granted = backend
@@ -132,4 +135,55 @@ pub async fn holders_are_listed_in_order(backend: &dyn Backend) {
     }
     assert!(backend.release(&first).await.unwrap());
     assert_eq!(backend.holders().await.unwrap().len(), 1);
+}
+
+/// No more certificates are worked on at once than may be; accounts are not counted.
+pub async fn on_certificates_are_bounded(backend: &dyn Backend) {
+    let acquire = async |name: &str, most| {
+        let resource = resource(name);
+        backend
+            .acquire_within(&resource, &node("node-a"), LONG, most)
+            .await
+            .unwrap()
+    };
+    let account = Resource::Account("ca.example".to_owned());
+    for _ in 0..2 {
+        let within = backend
+            .acquire_within(&account, &node("node-a"), LONG, 0)
+            .await;
+        let Grant::Granted(held) = within.unwrap() else {
+            panic!("accounts are not bounded");
+        };
+        assert!(backend.release(&held).await.unwrap());
+    }
+    backend
+        .acquire(&account, &node("node-a"), LONG)
+        .await
+        .unwrap();
+
+    assert_eq!(acquire("a.example", 0).await, Grant::Full);
+    let Grant::Granted(first) = acquire("a.example", 2).await else {
+        panic!("there is room for two");
+    };
+    assert!(matches!(acquire("b.example", 2).await, Grant::Granted(_)));
+    assert_eq!(acquire("c.example", 2).await, Grant::Full);
+    assert_eq!(acquire("b.example", 2).await, Grant::Held);
+    assert!(matches!(acquire("c.example", 3).await, Grant::Granted(_)));
+    assert!(backend.extend(&first).await.unwrap());
+    assert_eq!(acquire("d.example", 3).await, Grant::Full);
+    assert!(backend.release(&first).await.unwrap());
+    assert!(matches!(acquire("d.example", 3).await, Grant::Granted(_)));
+}
+
+/// A dead node's leases make room as they run out, whoever holds others.
+pub async fn that_ran_out_make_room(backend: &dyn Backend) {
+    lease(backend, "c.example").await;
+    brief(backend).await;
+    let (other, node) = (resource("b.example"), node("node-b"));
+    let within = || backend.acquire_within(&other, &node, LONG, 2);
+    assert_eq!(within().await.unwrap(), Grant::Full);
+    eventually("there is room", async || {
+        matches!(within().await.unwrap(), Grant::Granted(_)).then_some(())
+    })
+    .await;
 }

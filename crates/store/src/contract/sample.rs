@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use certfleet_core::{
     Answer, Bundle, ChallengeKind, FleetName, Generation, KeyRing, Leaf, NameSet, NodeId, Record,
-    Timestamp,
+    RevocationReason, Timestamp,
+    ari::{Suggestion, Window},
     record::Draft,
     retry::{Advice, Attempt},
     seal::MasterKey,
 };
 
 use super::{BRIEF, LONG, eventually};
-use crate::{Backend, Clock, Lease, Stored, SystemClock, lease::Resource};
+use crate::{Backend, Clock, Lease, Stored, SystemClock, lease::Resource, revocation::Revocation};
 
 /// When every sample record is to be renewed: far from now on either side.
 pub const RENEW_AT: Timestamp = Timestamp::from_secs(4_000_000_000);
@@ -79,6 +80,31 @@ pub fn answer(kind: ChallengeKind, identifier: &str, token: &str) -> Answer {
         identifier: identifier.parse().expect("the name is well formed"),
         token: token.to_owned(),
         key_authorization: format!("{token}.thumbprint"),
+    }
+}
+
+/// A suggestion for the given generation, with this time drawn from the middle of its window.
+#[must_use]
+pub fn suggestion(generation: u64, selected: Timestamp) -> Suggestion {
+    Suggestion {
+        generation: Generation::new(generation),
+        window: Window {
+            start: selected.before(LONG),
+            end: selected.after(LONG),
+            explanation: None,
+        },
+        selected,
+        asked_at: Timestamp::from_millis(1_900_000_000_123),
+    }
+}
+
+/// A request to revoke a record because its key is compromised.
+#[must_use]
+pub fn revocation(stored: &Stored) -> Revocation {
+    Revocation {
+        record: stored.record.clone(),
+        reason: RevocationReason::KeyCompromise,
+        asked_at: Timestamp::from_millis(1_900_000_000_123),
     }
 }
 

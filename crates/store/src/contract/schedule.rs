@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use certfleet_core::{CertificateId, Timestamp, retry::Attempt};
+use certfleet_core::{
+    CertificateId, Timestamp,
+    retry::{Advice, Attempt},
+};
 
 use super::{
     LONG,
@@ -84,4 +87,41 @@ pub async fn hasten_makes_due_and_forgets_failures(backend: &dyn Backend) {
     backend.hasten(&id).await.unwrap();
     assert_eq!(backend.attempt(&id).await.unwrap(), None);
     assert_eq!(backend.due(soon(), 10).await.unwrap(), [id]);
+}
+
+/// An entry is moved to an earlier time only, and not while a failure is written down.
+pub async fn advances_what_has_not_failed(backend: &dyn Backend) {
+    let (entered, failed) = (id("a.example"), id("b.example"));
+    let (earlier, later) = (NOON.before(LONG), NOON.after(LONG));
+    backend.advance(&entered, NOON).await.unwrap();
+    assert_eq!(backend.due_at(&entered).await.unwrap(), None);
+    backend.enter(&entered, NOON).await.unwrap();
+    let held = lease(backend, "b.example").await;
+    let attempt = attempt(1);
+    backend.postpone(&held, &failed, &attempt).await.unwrap();
+    for (at, expected) in [(later, NOON), (earlier, earlier), (NOON, earlier)] {
+        backend.advance(&entered, at).await.unwrap();
+        assert_eq!(backend.due_at(&entered).await.unwrap(), Some(expected));
+    }
+    backend.advance(&failed, earlier).await.unwrap();
+    let due_at = backend.due_at(&failed).await.unwrap();
+    assert_eq!(due_at, Some(attempt.next));
+}
+
+/// Whatever was tried and with what result comes back, a foreseen wait that is no failure too.
+pub async fn an_attempt_comes_back_as_it_was(backend: &dyn Backend) {
+    let id = id("a.example");
+    let held = lease(backend, "a.example").await;
+    let mut waiting = attempt(0);
+    waiting.issuer = String::new();
+    waiting.kind = String::new();
+    waiting.failed_challenges = vec![];
+    for mut attempt in [waiting, attempt(7)] {
+        for advice in Advice::ALL {
+            attempt.advice = advice;
+            backend.postpone(&held, &id, &attempt).await.unwrap();
+            let back = backend.attempt(&id).await.unwrap();
+            assert_eq!(back.as_ref(), Some(&attempt));
+        }
+    }
 }

@@ -43,10 +43,17 @@ impl Board {
         self.up.get(&(kind, key.to_owned()), now).cloned()
     }
 
-    pub(super) fn withdraw(&mut self, id: &CertificateId, answer: &Answer, now: Timestamp) {
+    pub(super) fn withdraw(
+        &mut self,
+        id: &CertificateId,
+        answer: &Answer,
+        linger: Duration,
+        now: Timestamp,
+    ) {
         let place = place(answer);
         if self.up.get(&place, now) == Some(answer) {
-            self.up.remove(&place);
+            let end = self.up.end(&place).unwrap_or(now).min(now.after(linger));
+            self.up.insert(place.clone(), answer.clone(), end, now);
         }
         let note = (id.clone(), place);
         if self.notes.get(&note, now) == Some(answer) {

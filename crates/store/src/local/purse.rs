@@ -89,6 +89,23 @@ impl Purse {
         Ok(after)
     }
 
+    /// Puts tokens back.
+    pub(super) fn give_back(
+        &mut self,
+        issuer: &str,
+        debits: &[Debit],
+        now: Timestamp,
+        ours: Timestamp,
+    ) {
+        for (charge, limit) in debits {
+            let bucket = bucket(issuer, charge);
+            match limit.give_back(self.buckets.end(&bucket), now) {
+                Some(full) => self.buckets.insert(bucket, (), full, now.min(ours)),
+                None => self.buckets.remove(&bucket),
+            }
+        }
+    }
+
     pub(super) fn pause(&mut self, issuer: &str, until: Timestamp, ours: Timestamp) {
         let until = self
             .pauses

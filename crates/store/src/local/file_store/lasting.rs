@@ -170,6 +170,21 @@ impl Budget for FileStore {
         self.inner.memory.look(issuer, debits, now).await
     }
 
+    async fn give_back(
+        &self,
+        issuer: &str,
+        debits: &[Debit],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (issuer, debits) = (issuer.to_owned(), debits.to_vec());
+        self.amend("give_back", move |state, ours| {
+            let budget = &mut state.ledger.agenda.budget;
+            budget.give_back(&issuer, &debits, now, ours);
+            Ok(())
+        })
+        .await
+    }
+
     async fn pause(&self, issuer: &str, until: Timestamp) -> Result<(), StoreError> {
         let issuer = issuer.to_owned();
         self.amend("pause", move |state, ours| {

@@ -2,10 +2,19 @@
 
 use std::fs;
 
+use certfleet_core::{
+    Wanted,
+    budget::{Charge, Limit, LimitKind},
+};
+
 use super::*;
 use crate::{
-    AccountVault, Backend, ChangeFeed, Schedule, SystemClock,
-    contract::sample::{RENEW_AT, attempt, commit, lease, names, node, record},
+    AccountVault, Backend, Budget, ChangeFeed, Revocations, Schedule, Suggestions, SystemClock,
+    WantedList,
+    budget::Taken,
+    contract::sample::{
+        RENEW_AT, attempt, commit, lease, names, node, record, revocation, suggestion,
+    },
     local::scratch::Scratch,
 };
 
@@ -75,6 +84,132 @@ async fn a_restart_finds_everything_again() {
     let record = record("a.example", 3, &next);
     let stored = store.commit(&next, &record).await.unwrap();
     assert_eq!(stored.epoch, position.epoch.next());
+}
+
+#[tokio::test]
+async fn a_restart_finds_what_was_asked_for_and_ordered() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).unwrap();
+    let stored = commit(&store, "a.example", 1).await;
+    commit(&store, "gone.example", 1).await;
+    let (a, gone) = (names("a.example").id(), names("gone.example").id());
+    let (now, minute) = (SystemClock.now(), Duration::from_secs(60));
+    let wanted = Wanted::new(names("b.example"));
+    store.want(&wanted).await.unwrap();
+    let suggested = suggestion(1, RENEW_AT.after(minute));
+    let again = now.after(minute * 2);
+    assert!(store.suggest(&a, &suggested, again).await.unwrap());
+    let request = revocation(&stored);
+    store.revoke(&request).await.unwrap();
+    let limit = Limit {
+        capacity: 1,
+        refill: minute,
+    };
+    let charge = Charge {
+        kind: LimitKind::NewOrders,
+        subject: String::new(),
+        reserve: 0,
+    };
+    let debit = [(charge.clone(), limit)];
+    let taken = store.take("ca", &debit, now).await.unwrap();
+    assert_eq!(taken, Taken::All);
+    store.pause("other", again).await.unwrap();
+    let seen = store.changes(None).await.unwrap().position;
+    let held = lease(&store, "gone.example").await;
+    store.remove(&held, &gone).await.unwrap();
+    drop(store);
+    assert!(!data(&scratch, "certificates/gone.example.json").exists());
+
+    let store = open(&scratch).unwrap();
+    let b = wanted.names.id();
+    assert_eq!(store.wanted_one(&b).await.unwrap(), Some(wanted));
+    assert_eq!(
+        store.due(SystemClock.now(), 9).await.unwrap(),
+        [b, a.clone()]
+    );
+    assert_eq!(store.suggestion(&a).await.unwrap(), Some(suggested));
+    for (at, questions) in [(now, vec![]), (again, vec![a.clone()])] {
+        let claimed = store.claim_questions(at, 9, minute).await.unwrap();
+        assert_eq!(claimed, questions);
+    }
+    assert_eq!(store.revocations(&a).await.unwrap(), [request]);
+    let until = now.after(minute);
+    let short = store.take("ca", &debit, now).await.unwrap();
+    assert_eq!(short, Taken::Short { charge, until });
+    let pauses = store.pauses(now).await.unwrap();
+    assert_eq!(pauses, [("other".to_owned(), again)]);
+    assert_eq!(store.ids().await.unwrap(), [a]);
+    let changes = store.changes(Some(&seen)).await.unwrap();
+    assert_eq!((changes.complete, changes.removed), (false, vec![gone]));
+}
+
+/// What is answered is on the disk: a power cut after it loses nothing.
+#[tokio::test]
+async fn each_lasting_operation_is_written_before_it_succeeds() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).unwrap();
+    let stored = commit(&store, "a.example", 1).await;
+    let (id, now) = (stored.record.id(), SystemClock.now());
+    let minute = Duration::from_secs(60);
+    let held = lease(&store, "a.example").await;
+    let limit = Limit {
+        capacity: 9,
+        refill: minute,
+    };
+    let charge = Charge {
+        kind: LimitKind::NewOrders,
+        subject: String::new(),
+        reserve: 0,
+    };
+    let debit = [(charge, limit)];
+    let request = revocation(&stored);
+    let mut before = fs::read(data(&scratch, "state.json")).unwrap();
+    macro_rules! written {
+        ($($operation:ident($($value:expr),*);)+) => {
+            $(
+                store.$operation($($value),*).await.unwrap();
+                let after = fs::read(data(&scratch, "state.json")).unwrap();
+                assert_ne!(after, before, stringify!($operation));
+                before = after;
+            )+
+        };
+    }
+    written! {
+        want(&Wanted::new(names("b.example")));
+        suggest(&id, &suggestion(1, RENEW_AT.after(minute)), RENEW_AT);
+        ask_again(&id, None);
+        advance(&id, RENEW_AT);
+        take("ca", &debit, now);
+        take("ca", &debit, now);
+        give_back("ca", &debit, now);
+        pause("ca", RENEW_AT);
+        postpone(&held, &id, &attempt(1, now));
+        hasten(&id);
+        revoke(&request);
+        revoked(&held, &request);
+        acquire(&Resource::Account("ca".to_owned()), &node("node-a"), minute);
+        remove(&held, &id);
+    }
+    assert!(!before.is_empty());
+}
+
+#[tokio::test]
+async fn a_removal_that_cannot_be_written_did_not_happen() {
+    let scratch = Scratch::new();
+    let store = open(&scratch).unwrap();
+    let stored = commit(&store, "a.example", 1).await;
+    let id = stored.record.id();
+    let held = lease(&store, "a.example").await;
+    // A folder in the file's place cannot be removed as a file.
+    let path = data(&scratch, "certificates/a.example.json");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let error = store.remove(&held, &id).await.unwrap_err();
+    assert!(error.to_string().contains("a.example.json"), "{error}");
+    assert_eq!(store.load(&id).await.unwrap(), Some(stored));
+    fs::remove_dir(path).unwrap();
+    store.remove(&held, &id).await.unwrap();
+    assert_eq!(store.load(&id).await.unwrap(), None);
 }
 
 #[tokio::test]

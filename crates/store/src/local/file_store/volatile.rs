@@ -40,8 +40,13 @@ impl ChallengeBoard for FileStore {
         self.inner.memory.answer(kind, key).await
     }
 
-    async fn withdraw(&self, id: &CertificateId, answer: &Answer) -> Result<(), StoreError> {
-        self.inner.memory.withdraw(id, answer).await
+    async fn withdraw(
+        &self,
+        id: &CertificateId,
+        answer: &Answer,
+        linger: Duration,
+    ) -> Result<(), StoreError> {
+        self.inner.memory.withdraw(id, answer, linger).await
     }
 
     async fn posted(&self, id: &CertificateId) -> Result<Vec<Answer>, StoreError> {

@@ -141,6 +141,22 @@ impl Budget for Memory {
         Ok(state.ledger.agenda.budget.look(issuer, debits, now))
     }
 
+    async fn give_back(
+        &self,
+        issuer: &str,
+        debits: &[Debit],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let ours = self.now();
+        let mut state = self.state("give_back")?;
+        state
+            .ledger
+            .agenda
+            .budget
+            .give_back(issuer, debits, now, ours);
+        Ok(())
+    }
+
     async fn pause(&self, issuer: &str, until: Timestamp) -> Result<(), StoreError> {
         let ours = self.now();
         let mut state = self.state("pause")?;

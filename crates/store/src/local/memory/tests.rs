@@ -1,10 +1,13 @@
 //! The contract, and what only this implementation promises: links that can be cut, and a bounded
 //! backlog.
 
+use certfleet_core::Wanted;
+
 use super::*;
 use crate::{
-    Backend, Schedule, SystemClock,
-    contract::sample::{commit, names},
+    Backend, Budget, ChallengeBoard, Permissions, Revocations, Schedule, Suggestions, SystemClock,
+    WantedList,
+    contract::sample::{commit, lease, names, revocation, suggestion},
     feed::Signal,
 };
 
@@ -52,6 +55,45 @@ async fn a_cut_link_says_so_and_misses_nothing_for_good() {
         Signal::Committed(stored) => assert_eq!(*stored, heard),
         signal => panic!("{signal:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_cut_link_lets_nothing_through() {
+    let ours = memory();
+    let theirs = ours.link();
+    let stored = commit(&theirs, "a.example", 1).await;
+    let (id, now) = (stored.record.id(), stored.committed_at);
+    let held = lease(&theirs, "a.example").await;
+    let ttl = Duration::from_secs(60);
+    ours.set_available(false);
+    let wanted = Wanted::new(names("b.example"));
+    let name = "a.example".parse().unwrap();
+    let refused = [
+        ours.want(&wanted).await.err(),
+        ours.wanted().await.err(),
+        ours.claim_questions(now, 9, ttl).await.err(),
+        ours.suggest(&id, &suggestion(1, now), now).await.err(),
+        ours.ask_again(&id, None).await.err(),
+        ours.take("ca", &[], now).await.err(),
+        ours.pause("ca", now).await.err(),
+        ours.balances(now).await.err(),
+        ours.revoke(&revocation(&stored)).await.err(),
+        ours.permission(&name, ttl).await.err(),
+        ours.posted(&id).await.err(),
+    ];
+    for error in refused {
+        assert!(error.is_some_and(|error| error.is_unavailable()));
+    }
+    let result = ours.remove(&held, &id).await;
+    assert!(matches!(result, Err(CommitError::Store(_))), "{result:?}");
+    assert_eq!(theirs.load(&id).await.unwrap(), Some(stored));
+
+    ours.set_available(true);
+    ours.want(&wanted).await.unwrap();
+    assert_eq!(theirs.wanted().await.unwrap().len(), 1);
+    theirs.lose_data();
+    assert_eq!(ours.wanted().await.unwrap().len(), 0);
+    assert_eq!(ours.due(now.after(ttl), 9).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -29,9 +29,16 @@ impl ChallengeBoard for Memory {
         Ok(self.state("answer")?.board.answer(kind, key, now))
     }
 
-    async fn withdraw(&self, id: &CertificateId, answer: &Answer) -> Result<(), StoreError> {
+    async fn withdraw(
+        &self,
+        id: &CertificateId,
+        answer: &Answer,
+        linger: Duration,
+    ) -> Result<(), StoreError> {
         let now = self.now();
-        self.state("withdraw")?.board.withdraw(id, answer, now);
+        self.state("withdraw")?
+            .board
+            .withdraw(id, answer, linger, now);
         Ok(())
     }
 
