@@ -57,11 +57,7 @@ impl<'a> Answers<'a> {
             .confirm(&self.presented)
             .await
             .map_err(|source| IssueError::NotPresented {
-                names: self
-                    .presented
-                    .iter()
-                    .map(|answer| answer.identifier.to_string())
-                    .collect(),
+                names: self.names(),
                 kinds: self.kinds(),
                 source,
             })
@@ -73,6 +69,14 @@ impl<'a> Answers<'a> {
             .iter()
             .find(|answer| answer.identifier == *identifier)
             .map(|answer| answer.kind)
+    }
+
+    /// In alphabetical order; the CA's own varies.
+    fn names(&self) -> Vec<String> {
+        let names = self.presented.iter();
+        let mut names: Vec<_> = names.map(|answer| answer.identifier.to_string()).collect();
+        names.sort();
+        names
     }
 
     fn kinds(&self) -> Vec<ChallengeKind> {
