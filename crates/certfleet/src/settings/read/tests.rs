@@ -168,12 +168,12 @@ fn each_bad_value_has_its_one_line() {
         (
             "ACME_DIRECTORY",
             "letsencrypt-prod",
-            "found \"letsencrypt-prod\", which has no scheme; wanted: letsencrypt, letsencrypt-staging, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
+            "found \"letsencrypt-prod\", which has no scheme; wanted: letsencrypt, letsencrypt-staging, zerossl, google, google-staging, sslcom-rsa, sslcom-ecc, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
         ),
         (
             "ACME_DIRECTORY",
             "http://ca/dir",
-            "found \"http://ca/dir\", which would be asked in the clear; wanted: letsencrypt, letsencrypt-staging, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
+            "found \"http://ca/dir\", which would be asked in the clear; wanted: letsencrypt, letsencrypt-staging, zerossl, google, google-staging, sslcom-rsa, sslcom-ecc, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
         ),
         (
             "EMAIL",
@@ -365,7 +365,7 @@ fn what_is_missing_is_named_with_its_choices() {
         ),
         (
             "ACME_DIRECTORY",
-            "CERTFLEET_ACME_DIRECTORY is not set (nor key acme_directory in a file); wanted: letsencrypt, letsencrypt-staging, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
+            "CERTFLEET_ACME_DIRECTORY is not set (nor key acme_directory in a file); wanted: letsencrypt, letsencrypt-staging, zerossl, google, google-staging, sslcom-rsa, sslcom-ecc, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
         ),
         (
             "MASTER_KEY",
