@@ -7,7 +7,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect::Polic
 use crate::{
     DnsError, Place,
     options::{Options, Problem},
-    updater::REQUEST,
+    updater::{Fault, REQUEST},
 };
 
 const USER_AGENT: &str = concat!("certfleet/", env!("CARGO_PKG_VERSION"));
@@ -65,15 +65,11 @@ impl Service {
         request: RequestBuilder,
         place: &Place,
     ) -> Result<Vec<u8>, DnsError> {
-        let unavailable = |error: &reqwest::Error| DnsError::Unavailable {
-            place: place.clone(),
-            problem: self.options.redact(&chain(error)),
-        };
-        let response = request.send().await.map_err(|error| unavailable(&error))?;
+        let unavailable =
+            |error: reqwest::Error| Fault::Unavailable.at(&self.options, place, chain(&error));
+        let response = request.send().await.map_err(unavailable)?;
         let status = response.status();
-        let body = bounded(response)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let body = bounded(response).await.map_err(unavailable)?;
         if status.is_success() {
             return Ok(body);
         }
@@ -82,10 +78,8 @@ impl Service {
             .chars()
             .take(SNIPPET)
             .collect();
-        let problem = self
-            .options
-            .redact(format!("HTTP {status}: {words}").trim_end_matches(": "));
-        Err(refusal(&self.options, place.clone(), status, problem))
+        let problem = format!("HTTP {status}: {words}");
+        Err(fault(status).at(&self.options, place, problem.trim_end_matches(": ")))
     }
 }
 
@@ -109,15 +103,11 @@ async fn bounded(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
     Ok(body)
 }
 
-fn refusal(options: &Options, place: Place, status: StatusCode, problem: String) -> DnsError {
+fn fault(status: StatusCode) -> Fault {
     match status.as_u16() {
-        401 | 403 => DnsError::Credentials {
-            place,
-            problem,
-            options: options.kind().credentials(),
-        },
-        408 | 425 | 429 | 500..=599 => DnsError::Unavailable { place, problem },
-        _ => DnsError::Rejected { place, problem },
+        401 | 403 => Fault::Credentials,
+        408 | 425 | 429 | 500..=599 => Fault::Unavailable,
+        _ => Fault::Rejected,
     }
 }
 

@@ -1,6 +1,6 @@
 //! A provider that the crate dns-update speaks to.
 //!
-//! Its errors are mostly text; [`fault`] sorts them by who must act, and clears them of secrets.
+//! Its errors are mostly text; they are sorted here by who must act, and cleared of secrets.
 
 use std::{
     fmt,
@@ -76,7 +76,7 @@ impl Updater {
                 (None, Change::Remove) if self.another_stands(record).await => Ok(()),
                 (None, Change::Remove) => replace(&self.client, record, &zone, false).await,
             };
-            done.map_err(|error| fault(&self.options, &place, &error))
+            done.map_err(|error| sort(&error).at(&self.options, &place, error.to_string()))
         };
         match timeout(CALL, call).await {
             Ok(done) => done,
@@ -189,28 +189,31 @@ pub(crate) fn out_of_time(place: Place) -> DnsError {
     }
 }
 
-/// Who must act on `error`.
-pub(crate) fn fault(options: &Options, place: &Place, error: &Error) -> DnsError {
-    let place = place.clone();
-    let problem = options.redact(&error.to_string());
-    match sort(error) {
-        Fault::Credentials => DnsError::Credentials {
-            place,
-            problem,
-            options: options.kind().credentials(),
-        },
-        Fault::NoZone => DnsError::NoZone { place, problem },
-        Fault::Rejected => DnsError::Rejected { place, problem },
-        Fault::Unavailable => DnsError::Unavailable { place, problem },
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Fault {
+/// Who must act on a provider's error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
     Credentials,
     NoZone,
     Rejected,
     Unavailable,
+}
+
+impl Fault {
+    /// The error at `place`, with the provider's words cleared of secrets.
+    pub(crate) fn at(self, options: &Options, place: &Place, problem: impl AsRef<str>) -> DnsError {
+        let place = place.clone();
+        let problem = options.redact(problem.as_ref());
+        match self {
+            Self::Credentials => DnsError::Credentials {
+                place,
+                problem,
+                options: options.kind().credentials(),
+            },
+            Self::NoZone => DnsError::NoZone { place, problem },
+            Self::Rejected => DnsError::Rejected { place, problem },
+            Self::Unavailable => DnsError::Unavailable { place, problem },
+        }
+    }
 }
 
 /// Sorts an error of dns-update: its variants tell little, its text carries the HTTP status.
@@ -219,7 +222,7 @@ fn sort(error: &Error) -> Fault {
         Error::Unauthorized => Fault::Credentials,
         Error::NotFound => Fault::NoZone,
         Error::Client(_) | Error::Protocol(_) | Error::Serialize(_) => Fault::Unavailable,
-        Error::Api(text) | Error::Response(text) => sort_text(text),
+        Error::Api(text) => sort_text(text),
         _ => Fault::Rejected,
     }
 }
