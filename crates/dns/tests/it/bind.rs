@@ -16,16 +16,17 @@ const LIMIT: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_secs(2);
 
 fn lookup(bind: &Bind) -> Lookup {
-    lookup_with(bind, LookupConfig::default())
+    lookup_with(bind, |_| {})
 }
 
-fn lookup_with(bind: &Bind, config: LookupConfig) -> Lookup {
-    Lookup::new(LookupConfig {
+fn lookup_with(bind: &Bind, change: impl FnOnce(&mut LookupConfig)) -> Lookup {
+    let mut config = LookupConfig {
         nameservers: vec![bind.address()],
         authoritative_port: bind.address().port(),
-        ..config
-    })
-    .unwrap()
+        ..LookupConfig::default()
+    };
+    change(&mut config);
+    Lookup::new(config).expect("nameservers are given")
 }
 
 fn provider(bind: &Bind, changed: &[(&str, &str)]) -> Arc<dyn DnsProvider> {
@@ -40,8 +41,9 @@ fn provider(bind: &Bind, changed: &[(&str, &str)]) -> Arc<dyn DnsProvider> {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();
-    let config = ProviderConfig::new("rfc2136", options).unwrap();
-    config.build(&lookup(bind)).unwrap()
+    ProviderConfig::new("rfc2136", options)
+        .and_then(|config| config.build(&lookup(bind)))
+        .expect("the options are good")
 }
 
 #[tokio::test]
@@ -215,11 +217,8 @@ async fn a_challenge_is_followed_into_the_zone_it_is_delegated_to() {
     let plain = lookup.delegate("_acme-challenge.www.example.test").await;
     assert_eq!(plain.unwrap(), "_acme-challenge.www.example.test");
 
-    let off = LookupConfig {
-        follow_delegation: false,
-        ..LookupConfig::default()
-    };
-    let off = lookup_with(&bind, off).delegate(NAME).await;
+    let off = lookup_with(&bind, |config| config.follow_delegation = false);
+    let off = off.delegate(NAME).await;
     assert_eq!(off.unwrap(), NAME);
 }
 
@@ -316,13 +315,8 @@ async fn a_server_that_is_down_is_not_waited_for_beyond_the_limit() {
 #[tokio::test]
 async fn the_check_can_be_off() {
     let bind = Bind::start(vec![Zone::new("example.test")]).await.unwrap();
-    let config = LookupConfig {
-        propagation: Propagation::Wait(Duration::ZERO),
-        ..LookupConfig::default()
-    };
+    let off = Propagation::Wait(Duration::ZERO);
+    let lookup = lookup_with(&bind, |config| config.propagation = off);
     let record = TxtRecord::new(NAME, "nowhere");
-    lookup_with(&bind, config)
-        .await_published(&record, LIMIT)
-        .await
-        .unwrap();
+    lookup.await_published(&record, LIMIT).await.unwrap();
 }
