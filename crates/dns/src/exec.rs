@@ -72,13 +72,14 @@ impl Exec {
         let status = match child.stderr.take() {
             Some(stderr) => {
                 let mut reading = pin!(last_words(stderr, &mut words));
-                let status = tokio::select! {
-                    status = child.wait() => status,
+                tokio::select! {
                     () = &mut reading => child.wait().await,
-                };
-                // What it started may hold the pipe open after its own end.
-                let _ = timeout(GRACE, reading).await;
-                status
+                    status = child.wait() => {
+                        // What it started may hold the pipe open after its own end.
+                        let _ = timeout(GRACE, reading).await;
+                        status
+                    }
+                }
             }
             None => child.wait().await,
         };

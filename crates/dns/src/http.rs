@@ -34,16 +34,8 @@ impl Service {
             let problem = format!("the option {option} is no http:// or https:// URL");
             return Err(Problem(problem));
         }
-        let mut client = Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(Policy::none());
-        if let Some(limit) = REQUEST {
-            client = client.timeout(limit);
-        }
         Ok(Self {
-            client: client
-                .build()
-                .map_err(|error| Problem(format!("no HTTPS client can be made: {error}")))?,
+            client: client()?,
             base: base.to_owned(),
             options: options.clone(),
         })
@@ -81,6 +73,21 @@ impl Service {
         let problem = format!("HTTP {status}: {words}");
         Err(fault(status).at(&self.options, place, problem.trim_end_matches(": ")))
     }
+}
+
+/// A client for HTTP and HTTPS. Making one fails on a host without root certificates.
+pub(crate) fn client() -> Result<Client, Problem> {
+    let mut client = Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(Policy::none());
+    if let Some(limit) = REQUEST {
+        client = client.timeout(limit);
+    }
+    client.build().map_err(|error| {
+        let problem = chain(&error);
+        let cure = "are root certificates (the package ca-certificates) installed?";
+        Problem(format!("no HTTPS client can be made: {problem}; {cure}"))
+    })
 }
 
 impl fmt::Debug for Service {

@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc};
 use dns_update::DnsUpdater;
 
 use crate::{
-    ConfigError, DnsProvider, Lookup,
+    ConfigError, DnsProvider, Lookup, http,
     options::{Options, Problem, closest},
     updater::Updater,
 };
@@ -104,6 +104,10 @@ impl Kind {
 
 impl Make {
     fn call(&self, options: &Options, lookup: &Lookup) -> Made {
+        if matches!(self, Self::Update(..) | Self::Single(_)) {
+            // dns-update panics where none can be made.
+            http::client()?;
+        }
         Ok(match self {
             Self::Update(ttl, make) => {
                 Arc::new(Updater::adding(make(options)?, options, lookup, *ttl)?)

@@ -246,6 +246,7 @@ fn sort_text(text: &str) -> Fault {
             Fault::Unavailable
         }
         _ if has(&[
+            "token exchange failed",
             "unauthorized",
             "authentication",
             "access denied",

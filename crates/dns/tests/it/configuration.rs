@@ -168,11 +168,6 @@ fn mistakes_are_named_with_what_was_probably_meant() {
             ],
             "the option algorithm is none of hmac-sha224",
         ),
-        (
-            "transip",
-            vec![("login", "me"), ("private_key_pem", "hush")],
-            "",
-        ),
     ] {
         let text = refused(kind, &pairs);
         assert!(text.contains(problem), "{text}");
