@@ -15,8 +15,8 @@ use tokio::{
 
 use crate::{
     DnsError, DnsProvider, Place, TxtRecord,
+    call::{Turns, place},
     options::Options,
-    updater::{CALL, Turns, out_of_time, place},
 };
 
 /// How much of its last words goes into an error, in octets.
@@ -41,12 +41,9 @@ impl Exec {
     }
 
     async fn run(&self, action: &str, record: &TxtRecord) -> Result<(), DnsError> {
-        let _turn = self.turns.take(&record.name).await;
         let place = place(&self.options, record);
-        match timeout(CALL, self.run_to_end(action, record, &place)).await {
-            Ok(done) => done,
-            Err(_) => Err(out_of_time(place)),
-        }
+        let call = self.run_to_end(action, record, &place);
+        self.turns.take(&place, call).await
     }
 
     async fn run_to_end(

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect::Policy};
+use reqwest::{Client, RequestBuilder, Response, Url, redirect::Policy};
 
 use crate::{
     DnsError, Place,
+    call::{Fault, REQUEST},
     options::{Options, Problem},
-    updater::{Fault, REQUEST},
 };
 
 const USER_AGENT: &str = concat!("certfleet/", env!("CARGO_PKG_VERSION"));
@@ -71,7 +71,11 @@ impl Service {
             .take(SNIPPET)
             .collect();
         let problem = format!("HTTP {status}: {words}");
-        Err(fault(status).at(&self.options, place, problem.trim_end_matches(": ")))
+        Err(Fault::of_status(status.as_u16()).at(
+            &self.options,
+            place,
+            problem.trim_end_matches(": "),
+        ))
     }
 }
 
@@ -108,14 +112,6 @@ async fn bounded(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
         }
     }
     Ok(body)
-}
-
-fn fault(status: StatusCode) -> Fault {
-    match status.as_u16() {
-        401 | 403 => Fault::Credentials,
-        408 | 425 | 429 | 500..=599 => Fault::Unavailable,
-        _ => Fault::Rejected,
-    }
 }
 
 /// An error with its causes: reqwest's own text leaves out what went wrong.

@@ -85,9 +85,11 @@ impl Kind {
         required.chain(others).collect::<Vec<_>>().join(", ")
     }
 
-    /// The options that hold credentials, in words.
+    /// The options that make its credentials, in words.
     pub(crate) fn credentials(&self) -> String {
-        let names: Vec<_> = self.options.iter().map(|option| option.name).collect();
+        let mut options: Vec<_> = self.options.iter().collect();
+        options.retain(|option| option.required || option.secret);
+        let names: Vec<_> = options.iter().map(|option| option.name).collect();
         names.join(", ")
     }
 

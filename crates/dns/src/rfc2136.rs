@@ -8,13 +8,13 @@ use std::{fmt, net::SocketAddr};
 use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use dns_update::{DnsUpdater, Error, TsigAlgorithm, providers::rfc2136::DnsAddress};
-use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::{
     DnsError, DnsProvider, Lookup, Place, TxtRecord,
+    call::{Fault, Turns, place},
     options::{Options, Problem},
-    updater::{CALL, Change, Fault, Turns, out_of_time, place},
+    updater::Change,
     zone::ZoneFinder,
 };
 
@@ -68,11 +68,10 @@ impl Rfc2136 {
     }
 
     async fn change(&self, change: Change, record: &TxtRecord) -> Result<(), DnsError> {
-        let _turn = self.turns.take(&record.name).await;
-        let mut place = place(&self.options, record);
+        let place = place(&self.options, record);
         let call = async {
             let zone = self.zone.find(&place).await?;
-            place.zone = Some(zone.clone());
+            let place = place.clone().within(zone.clone());
             let mut last = None;
             for address in self.addresses(&place).await? {
                 let client = self
@@ -86,10 +85,7 @@ impl Rfc2136 {
             }
             Err(last.unwrap_or_else(|| self.unresolved(&place, "it has no address")))
         };
-        match timeout(CALL, call).await {
-            Ok(done) => done,
-            Err(_) => Err(out_of_time(place)),
-        }
+        self.turns.take(&place, call).await
     }
 
     async fn addresses(&self, place: &Place) -> Result<Vec<SocketAddr>, DnsError> {

@@ -2,30 +2,17 @@
 //!
 //! Its errors are mostly text; they are sorted here by who must act, and cleared of secrets.
 
-use std::{
-    fmt,
-    hash::{DefaultHasher, Hash, Hasher},
-    time::Duration,
-};
+use std::fmt;
 
 use async_trait::async_trait;
 use dns_update::{DnsRecord, DnsRecordType, DnsUpdater, Error};
-use tokio::{
-    sync::{Mutex, MutexGuard},
-    time::timeout,
-};
 
 use crate::{
-    DnsError, DnsProvider, Lookup, Place, TxtRecord,
+    DnsError, DnsProvider, Lookup, TxtRecord,
+    call::{Fault, Turns, place},
     options::{Options, Problem},
     zone::ZoneFinder,
 };
-
-/// How long one HTTP request of a call may take.
-pub(crate) const REQUEST: Option<Duration> = Some(Duration::from_secs(20));
-
-/// How long a whole call may take, its wait for the calls before it not counted.
-pub(crate) const CALL: Duration = Duration::from_secs(60);
 
 /// A provider by dns-update.
 pub(crate) struct Updater {
@@ -65,23 +52,21 @@ impl Updater {
     }
 
     async fn change(&self, change: Change, record: &TxtRecord) -> Result<(), DnsError> {
-        let _turn = self.turns.take(&record.name).await;
-        let mut place = place(&self.options, record);
+        let place = place(&self.options, record);
         let call = async {
             let zone = self.zone.find(&place).await?;
-            place.zone = Some(zone.clone());
             let done = match (self.ttl, change) {
                 (Some(ttl), change) => change.carry_out(&self.client, record, &zone, ttl).await,
                 (None, Change::Set) => replace(&self.client, record, &zone, true).await,
                 (None, Change::Remove) if self.another_stands(record).await => Ok(()),
                 (None, Change::Remove) => replace(&self.client, record, &zone, false).await,
             };
-            done.map_err(|error| sort(&error).at(&self.options, &place, error.to_string()))
+            done.map_err(|error| {
+                let place = place.clone().within(zone);
+                sort(&error).at(&self.options, &place, error.to_string())
+            })
         };
-        match timeout(CALL, call).await {
-            Ok(done) => done,
-            Err(_) => Err(out_of_time(place)),
-        }
+        self.turns.take(&place, call).await
     }
 
     /// Whether the name's only value is seen to be another than `record`'s.
@@ -159,63 +144,6 @@ async fn replace(
         .await
 }
 
-/// The calls for one name, one after the other; a few names may share a turn.
-#[derive(Debug, Default)]
-pub(crate) struct Turns([Mutex<()>; 32]);
-
-impl Turns {
-    pub(crate) async fn take(&self, name: &str) -> MutexGuard<'_, ()> {
-        let mut hasher = DefaultHasher::new();
-        name.hash(&mut hasher);
-        let slot = hasher.finish() as usize % self.0.len();
-        self.0[slot].lock().await
-    }
-}
-
-/// Where `record` is to stand, its zone not yet known.
-pub(crate) fn place(options: &Options, record: &TxtRecord) -> Place {
-    Place {
-        provider: options.kind().name.to_owned(),
-        record: record.name.clone(),
-        zone: None,
-    }
-}
-
-/// The call did not end within [`CALL`].
-pub(crate) fn out_of_time(place: Place) -> DnsError {
-    DnsError::Unavailable {
-        place,
-        problem: format!("no end after {} s", CALL.as_secs()),
-    }
-}
-
-/// Who must act on a provider's error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    Credentials,
-    NoZone,
-    Rejected,
-    Unavailable,
-}
-
-impl Fault {
-    /// The error at `place`, with the provider's words cleared of secrets.
-    pub(crate) fn at(self, options: &Options, place: &Place, problem: impl AsRef<str>) -> DnsError {
-        let place = place.clone();
-        let problem = options.redact(problem.as_ref());
-        match self {
-            Self::Credentials => DnsError::Credentials {
-                place,
-                problem,
-                options: options.kind().credentials(),
-            },
-            Self::NoZone => DnsError::NoZone { place, problem },
-            Self::Rejected => DnsError::Rejected { place, problem },
-            Self::Unavailable => DnsError::Unavailable { place, problem },
-        }
-    }
-}
-
 /// Sorts an error of dns-update: its variants tell little, its text carries the HTTP status.
 fn sort(error: &Error) -> Fault {
     match error {
@@ -228,39 +156,47 @@ fn sort(error: &Error) -> Fault {
 }
 
 fn sort_text(text: &str) -> Fault {
-    let lower = text.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    match status(text) {
-        Some(401 | 403) => Fault::Credentials,
-        Some(408 | 425 | 429 | 500..=599) => Fault::Unavailable,
-        _ if has(&["failed to send", "error sending request", "failed to read"]) => {
-            Fault::Unavailable
-        }
-        _ if has(&[
+    if let Some(code) = status(text).filter(|code| Fault::of_status(*code) != Fault::Rejected) {
+        return Fault::of_status(code);
+    }
+    let text = text.to_ascii_lowercase();
+    let has = |words: &&str| text.contains(words);
+    let told = SAYINGS.iter().find(|(words, _)| words.iter().any(has));
+    if let Some((_, fault)) = told {
+        return *fault;
+    }
+    let zone = ["zone", "domain"].iter().any(has);
+    if zone && ["not found", "no ", "does not exist"].iter().any(has) {
+        return Fault::NoZone;
+    }
+    Fault::Rejected
+}
+
+/// Words in errors that carry no status, and who must act on them; the first that fits counts.
+const SAYINGS: &[(&[&str], Fault)] = &[
+    (
+        &["failed to send", "error sending request", "failed to read"],
+        Fault::Unavailable,
+    ),
+    (
+        &[
             "rate limit",
             "throttl",
             "too many requests",
             "rate exceeded",
-        ]) =>
-        {
-            Fault::Unavailable
-        }
-        _ if has(&[
+        ],
+        Fault::Unavailable,
+    ),
+    (
+        &[
             "token exchange failed",
             "unauthorized",
             "authentication",
             "access denied",
-            "accessdenied",
-        ]) =>
-        {
-            Fault::Credentials
-        }
-        _ if has(&["zone", "domain"]) && has(&["not found", "no ", "does not exist"]) => {
-            Fault::NoZone
-        }
-        _ => Fault::Rejected,
-    }
-}
+        ],
+        Fault::Credentials,
+    ),
+];
 
 /// The HTTP status that dns-update writes as `HTTP 503` or, for AWS, `error: 503 Service`.
 fn status(text: &str) -> Option<u16> {

@@ -123,7 +123,7 @@ async fn refusals_say_who_must_act() {
                 "{text}"
             );
             assert!(
-                text.contains("check the options nameserver, key_name, key, algorithm"),
+                text.contains("check the options nameserver, key_name, key"),
                 "{text}"
             );
             assert!(

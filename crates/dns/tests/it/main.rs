@@ -1,4 +1,4 @@
-//! DNS-01 against real servers and documented protocols.
+//! DNS-01 against real servers and documented protocols; one program, so that it is linked once.
 
 mod bind;
 mod configuration;
@@ -7,9 +7,9 @@ mod server;
 mod services;
 mod through_proxy;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use certfleet_dns::{ConfigError, Lookup, LookupConfig, ProviderConfig, Secret};
+use certfleet_dns::{ConfigError, DnsProvider, Lookup, LookupConfig, ProviderConfig, Secret};
 
 /// The options of a provider, from pairs.
 fn options(pairs: &[(&str, &str)]) -> BTreeMap<String, Secret> {
@@ -20,10 +20,7 @@ fn options(pairs: &[(&str, &str)]) -> BTreeMap<String, Secret> {
 }
 
 /// Makes a provider that is told its zone, so that nobody is asked for it.
-fn provider(
-    kind: &str,
-    pairs: &[(&str, &str)],
-) -> Result<std::sync::Arc<dyn certfleet_dns::DnsProvider>, ConfigError> {
+fn provider(kind: &str, pairs: &[(&str, &str)]) -> Result<Arc<dyn DnsProvider>, ConfigError> {
     ProviderConfig::new(kind, options(pairs))?.build(&unasked())
 }
 
