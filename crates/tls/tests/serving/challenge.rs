@@ -135,7 +135,7 @@ async fn a_ca_is_shown_the_digest_and_the_connection_is_closed() {
             panic!("a self-signed certificate has no chain");
         };
         let names = certfleet_core::Leaf::parse(der).unwrap().names;
-        assert_eq!(names, [identifier.clone()], "the only name");
+        assert_eq!(names, std::slice::from_ref(&identifier), "the only name");
         let (_, certificate) = parse_x509_certificate(der).unwrap();
         certificate.verify_signature(None).unwrap();
         let extension = certificate
