@@ -23,6 +23,7 @@ pub(crate) struct Metrics {
     lease_held: IntGauge,
     handshakes: IntCounterVec,
     http_connections: IntCounterVec,
+    on_demand: IntCounterVec,
     update_failures: IntCounterVec,
     alarms: IntGaugeVec,
     permissions: IntCounterVec,
@@ -96,6 +97,12 @@ impl Metrics {
                 "certificate_update_failures_total",
                 "Failed attempts to renew on this node",
                 "certificate",
+            ),
+            on_demand: vec(
+                IntCounterVec::new,
+                "certfleet_on_demand_handshakes_total",
+                "Handshakes for unknown names that asked for a certificate, by result",
+                "result",
             ),
             alarms: vec(
                 IntGaugeVec::new,
@@ -212,6 +219,7 @@ impl Metrics {
             Box::new(self.handshakes.clone()),
             Box::new(self.http_connections.clone()),
             Box::new(self.update_failures.clone()),
+            Box::new(self.on_demand.clone()),
             Box::new(self.alarms.clone()),
             Box::new(self.permissions.clone()),
             Box::new(self.budget_left.clone()),
@@ -252,6 +260,7 @@ impl Metrics {
                 .set(signed(certificate.generation.value()));
         }
         set(&self.handshakes, https.counts());
+        set(&self.on_demand, https.demand_counts());
         let plain = ("plain", http.plain());
         set(&self.http_connections, http.failed().chain([plain]));
         let mut text = Vec::new();

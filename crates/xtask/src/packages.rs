@@ -14,11 +14,13 @@ use anyhow::{Result, bail};
 use crate::cargo::program;
 
 /// A program, and the package that brings it (Debian 12 and later).
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("redis-server", "redis-server"),
     ("redis-cli", "redis-tools"),
     ("haproxy", "haproxy"),
     ("openssl", "openssl"),
+    ("named", "bind9"),
+    ("rndc", "bind9-utils"),
     ("nginx", "nginx"),
     (NGINX_STREAM, "libnginx-mod-stream"),
     ("systemd-analyze", "systemd"),
