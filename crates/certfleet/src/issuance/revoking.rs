@@ -1,6 +1,6 @@
 //! Carrying out what was asked to be revoked, once something newer is served in its place.
 
-use certfleet_acme::Revocation as Request;
+use certfleet_acme::{IssueError, Revocation as Request};
 use certfleet_core::Generation;
 use certfleet_store::{Lease, event::EventKind, revocation::Revocation};
 use rustls::pki_types::PrivateKeyDer;
@@ -28,15 +28,18 @@ impl Issuance {
         let node = &*self.node;
         let record = &revocation.record;
         if record.not_after > node.clock.now() {
-            self.ask(revocation).await?;
-            node.note(
-                EventKind::Revoked,
-                record.id(),
-                format!(
-                    "generation {} serial {} for {}",
-                    record.generation, record.serial, revocation.reason
-                ),
+            let which = format!(
+                "generation {} serial {} for {}",
+                record.generation, record.serial, revocation.reason
             );
+            match self.ask(revocation).await {
+                Ok(()) => node.note(EventKind::Revoked, record.id(), which),
+                // It will be no other way the next time.
+                Err(AttemptError::Revoke(error @ IssueError::Unsupported { .. })) => {
+                    node.note(EventKind::AttemptFailed, record.id(), format!("{which}: {error}"));
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(node.backend.revoked(lease, revocation).await?)
     }
