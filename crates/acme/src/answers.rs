@@ -53,18 +53,11 @@ impl<'a> Answers<'a> {
 
     /// Makes sure that all of them can be read.
     pub(crate) async fn confirm(&self) -> Result<(), IssueError> {
-        if self.presented.is_empty() {
-            return Ok(());
-        }
         self.home
             .confirm(&self.presented)
             .await
             .map_err(|source| IssueError::NotPresented {
-                names: self
-                    .presented
-                    .iter()
-                    .map(|answer| answer.identifier.to_string())
-                    .collect(),
+                names: self.names(),
                 kinds: self.kinds(),
                 source,
             })
@@ -76,6 +69,14 @@ impl<'a> Answers<'a> {
             .iter()
             .find(|answer| answer.identifier == *identifier)
             .map(|answer| answer.kind)
+    }
+
+    /// In alphabetical order; the CA's own varies.
+    fn names(&self) -> Vec<String> {
+        let names = self.presented.iter();
+        let mut names: Vec<_> = names.map(|answer| answer.identifier.to_string()).collect();
+        names.sort();
+        names
     }
 
     fn kinds(&self) -> Vec<ChallengeKind> {

@@ -212,8 +212,8 @@ impl Issuer for BuiltInCa {
     async fn revoke(&self, _: Revocation<'_>) -> Result<(), IssueError> {
         Err(IssueError::Unsupported {
             ca: NAME.to_owned(),
-            what: "revocation: its certificates end by themselves; where a key is lost, make a new \
-                   root and give it to the users",
+            what: "revocation: the certificate ends by itself; to end it at once, make a new root and \
+                   give that to the users",
         })
     }
 }

@@ -9,6 +9,7 @@
 //! | [`issuer`] | [`Issuer`] and what an order carries |
 //! | [`progress`] | [`Step`]: how far an order has come |
 //! | [`acme`] | [`Acme`]: any CA that speaks ACME (RFC 8555), and accounts there |
+//! | [`config`] | [`AcmeConfig`]: how it is reached, and who asks |
 //! | [`acme_issuer`] | [`AcmeIssuer`]: an account, ready for orders |
 //! | [`directory`] | [`Directory`]: where such a CA is found |
 //! | [`account`] | [`Credentials`] of an ACME account |
@@ -16,7 +17,7 @@
 //! | [`builtin`] | [`BuiltInCa`]: a CA of one's own, for localhost and closed networks |
 //! | [`error`], [`problem`] | why no certificate came, in the CA's words |
 //!
-//! Private: `attempt` (one order from names to bundle), `answers` (those to the CA's challenges),
+//! Private: `registration` (the requests about accounts), `attempt` (one order from names to bundle), `answers` (those to the CA's challenges),
 //! `renewal_info` (RFC 9773), `certificate` (the key, and the check of what came back), `advice`
 //! (what is to be done about an error), `transport` (HTTP within bounds), `clock_skew`,
 //! `retry_after`, `retry`, `clock`. The engine is instant-acme; `wire`, `jws` and `resources` are
@@ -32,6 +33,7 @@ pub mod builtin;
 mod certificate;
 mod clock;
 mod clock_skew;
+pub mod config;
 pub mod directory;
 pub mod error;
 pub mod external_account;
@@ -39,6 +41,7 @@ pub mod issuer;
 mod jws;
 pub mod problem;
 pub mod progress;
+mod registration;
 mod renewal_info;
 mod resources;
 mod retry;
@@ -47,9 +50,10 @@ mod transport;
 mod wire;
 
 pub use account::Credentials;
-pub use acme::{Acme, AcmeConfig, Limits};
+pub use acme::Acme;
 pub use acme_issuer::AcmeIssuer;
 pub use builtin::{BuiltInCa, BuiltInCaError};
+pub use config::{AcmeConfig, Limits};
 pub use directory::Directory;
 pub use error::{ConfigError, FailedName, IssueError};
 pub use external_account::{ExternalAccount, MacAlgorithm};

@@ -39,6 +39,11 @@ pub enum Step {
         /// The token that the CA will ask for.
         token: String,
     },
+    /// All answers can be read where the CA will look.
+    AnswersConfirmed {
+        /// How many there are.
+        answers: usize,
+    },
     /// The CA was told to go and look.
     ChallengeReady {
         /// The name.
@@ -82,6 +87,8 @@ impl fmt::Display for Step {
             Self::ChallengePresented { name, kind, token } => {
                 write!(f, "the {kind} answer for {name} is up (token {token})")
             }
+            Self::AnswersConfirmed { answers: 1 } => f.write_str("the answer can be read"),
+            Self::AnswersConfirmed { answers } => write!(f, "all {answers} answers can be read"),
             Self::ChallengeReady { name } => write!(f, "the CA was told to validate {name}"),
             Self::Validated { name } => write!(f, "{name} is validated"),
             Self::Finalizing => f.write_str("the certificate is about to be requested"),

@@ -9,7 +9,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use certfleet_core::Timestamp;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -109,8 +110,10 @@ impl Transport {
                 doubtful: posted && !error.is_connect(),
                 problem: with_causes(&error),
             })?;
-        self.skew.learn(response.headers(), asked, clock::now());
-        let (parts, body) = response.into_parts();
+        let answered = clock::now();
+        self.skew.learn(response.headers(), asked, answered);
+        let (mut parts, body) = response.into_parts();
+        bound_wait(&mut parts.headers, answered);
         let body = match Limited::new(body, LARGEST_BODY).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => return Err(Fault::TooLarge),
@@ -159,6 +162,15 @@ impl HttpClient for Transport {
             }
         })
     }
+}
+
+/// Puts the Retry-After into seconds within bounds: instant-acme adds it to the time as it is, and
+/// panics where that overflows.
+fn bound_wait(headers: &mut HeaderMap, now: Timestamp) {
+    match retry_after(headers, now) {
+        Some(wait) => headers.insert(header::RETRY_AFTER, wait.as_secs().into()),
+        None => headers.remove(header::RETRY_AFTER),
+    };
 }
 
 fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, ConfigError> {

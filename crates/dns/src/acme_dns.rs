@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::{
     DnsError, DnsProvider, TxtRecord,
+    call::{Turns, place},
     http::Service,
     options::{Options, Problem},
     record::normal,
-    updater::{Turns, place},
 };
 
 /// An account at an acme-dns server.
@@ -61,21 +61,23 @@ impl DnsProvider for AcmeDns {
                 ),
             });
         }
-        let _turn = self.turns.take(&record.name).await;
         let request = self
             .service
             .post("update")
             .headers(self.headers.clone())
             .json(&json!({"subdomain": self.subdomain, "txt": record.value}));
-        let body = self.service.send(request, &place).await?;
-        let answer: Option<Value> = serde_json::from_slice(&body).ok();
-        match answer {
-            Some(answer) if answer["txt"] == record.value => Ok(()),
-            _ => Err(DnsError::Unavailable {
-                place,
+        let call = async {
+            let body = self.service.send(request, &place).await?;
+            let answer: Option<Value> = serde_json::from_slice(&body).ok();
+            if answer.is_some_and(|answer| answer["txt"] == record.value) {
+                return Ok(());
+            }
+            Err(DnsError::Unavailable {
+                place: place.clone(),
                 problem: "the answer does not repeat the value; is this an acme-dns server?".into(),
-            }),
-        }
+            })
+        };
+        self.turns.take(&place, call).await
     }
 
     async fn remove(&self, _record: &TxtRecord) -> Result<(), DnsError> {

@@ -15,6 +15,14 @@ pub struct Place {
     pub zone: Option<String>,
 }
 
+impl Place {
+    /// The same, its zone known.
+    pub(crate) fn within(mut self, zone: String) -> Self {
+        self.zone = Some(zone);
+        self
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DNS provider {}, record {}", self.provider, self.record)?;

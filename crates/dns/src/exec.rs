@@ -15,8 +15,8 @@ use tokio::{
 
 use crate::{
     DnsError, DnsProvider, Place, TxtRecord,
+    call::{Turns, place},
     options::Options,
-    updater::{CALL, Turns, out_of_time, place},
 };
 
 /// How much of its last words goes into an error, in octets.
@@ -41,12 +41,9 @@ impl Exec {
     }
 
     async fn run(&self, action: &str, record: &TxtRecord) -> Result<(), DnsError> {
-        let _turn = self.turns.take(&record.name).await;
         let place = place(&self.options, record);
-        match timeout(CALL, self.run_to_end(action, record, &place)).await {
-            Ok(done) => done,
-            Err(_) => Err(out_of_time(place)),
-        }
+        let call = self.run_to_end(action, record, &place);
+        self.turns.take(&place, call).await
     }
 
     async fn run_to_end(
@@ -72,13 +69,14 @@ impl Exec {
         let status = match child.stderr.take() {
             Some(stderr) => {
                 let mut reading = pin!(last_words(stderr, &mut words));
-                let status = tokio::select! {
-                    status = child.wait() => status,
+                tokio::select! {
                     () = &mut reading => child.wait().await,
-                };
-                // What it started may hold the pipe open after its own end.
-                let _ = timeout(GRACE, reading).await;
-                status
+                    status = child.wait() => {
+                        // What it started may hold the pipe open after its own end.
+                        let _ = timeout(GRACE, reading).await;
+                        status
+                    }
+                }
             }
             None => child.wait().await,
         };

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, redirect::Policy};
+use reqwest::{Client, RequestBuilder, Response, Url, redirect::Policy};
 
 use crate::{
     DnsError, Place,
+    call::{Fault, REQUEST},
     options::{Options, Problem},
-    updater::REQUEST,
 };
 
 const USER_AGENT: &str = concat!("certfleet/", env!("CARGO_PKG_VERSION"));
@@ -34,16 +34,8 @@ impl Service {
             let problem = format!("the option {option} is no http:// or https:// URL");
             return Err(Problem(problem));
         }
-        let mut client = Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(Policy::none());
-        if let Some(limit) = REQUEST {
-            client = client.timeout(limit);
-        }
         Ok(Self {
-            client: client
-                .build()
-                .map_err(|error| Problem(format!("no HTTPS client can be made: {error}")))?,
+            client: client()?,
             base: base.to_owned(),
             options: options.clone(),
         })
@@ -65,15 +57,11 @@ impl Service {
         request: RequestBuilder,
         place: &Place,
     ) -> Result<Vec<u8>, DnsError> {
-        let unavailable = |error: &reqwest::Error| DnsError::Unavailable {
-            place: place.clone(),
-            problem: self.options.redact(&chain(error)),
-        };
-        let response = request.send().await.map_err(|error| unavailable(&error))?;
+        let unavailable =
+            |error: reqwest::Error| Fault::Unavailable.at(&self.options, place, chain(&error));
+        let response = request.send().await.map_err(unavailable)?;
         let status = response.status();
-        let body = bounded(response)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let body = bounded(response).await.map_err(unavailable)?;
         if status.is_success() {
             return Ok(body);
         }
@@ -82,11 +70,28 @@ impl Service {
             .chars()
             .take(SNIPPET)
             .collect();
-        let problem = self
-            .options
-            .redact(format!("HTTP {status}: {words}").trim_end_matches(": "));
-        Err(refusal(&self.options, place.clone(), status, problem))
+        let problem = format!("HTTP {status}: {words}");
+        Err(Fault::of_status(status.as_u16()).at(
+            &self.options,
+            place,
+            problem.trim_end_matches(": "),
+        ))
     }
+}
+
+/// A client for HTTP and HTTPS. Making one fails on a host without root certificates.
+pub(crate) fn client() -> Result<Client, Problem> {
+    let mut client = Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(Policy::none());
+    if let Some(limit) = REQUEST {
+        client = client.timeout(limit);
+    }
+    client.build().map_err(|error| {
+        let problem = chain(&error);
+        let cure = "are root certificates (the package ca-certificates) installed?";
+        Problem(format!("no HTTPS client can be made: {problem}; {cure}"))
+    })
 }
 
 impl fmt::Debug for Service {
@@ -107,18 +112,6 @@ async fn bounded(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
         }
     }
     Ok(body)
-}
-
-fn refusal(options: &Options, place: Place, status: StatusCode, problem: String) -> DnsError {
-    match status.as_u16() {
-        401 | 403 => DnsError::Credentials {
-            place,
-            problem,
-            options: options.kind().credentials(),
-        },
-        408 | 425 | 429 | 500..=599 => DnsError::Unavailable { place, problem },
-        _ => DnsError::Rejected { place, problem },
-    }
 }
 
 /// An error with its causes: reqwest's own text leaves out what went wrong.

@@ -9,9 +9,9 @@ use serde_json::json;
 
 use crate::{
     DnsError, DnsProvider, TxtRecord,
+    call::{Turns, place},
     http::Service,
     options::{Options, Problem},
-    updater::{Turns, place},
 };
 
 /// An endpoint that takes records.
@@ -31,7 +31,6 @@ impl HttpReq {
 
     async fn send(&self, path: &str, record: &TxtRecord) -> Result<(), DnsError> {
         let options = self.service.options();
-        let _turn = self.turns.take(&record.name).await;
         let mut request = self.service.post(path).json(&json!({
             "fqdn": format!("{}.", record.name),
             "value": record.value,
@@ -40,10 +39,9 @@ impl HttpReq {
         if username.is_some() || password.is_some() {
             request = request.basic_auth(username.unwrap_or_default(), password);
         }
-        self.service
-            .send(request, &place(options, record))
-            .await
-            .map(drop)
+        let place = place(options, record);
+        let call = async { self.service.send(request, &place).await.map(drop) };
+        self.turns.take(&place, call).await
     }
 }
 

@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc};
 use dns_update::DnsUpdater;
 
 use crate::{
-    ConfigError, DnsProvider, Lookup,
+    ConfigError, DnsProvider, Lookup, http,
     options::{Options, Problem, closest},
     updater::Updater,
 };
@@ -85,9 +85,11 @@ impl Kind {
         required.chain(others).collect::<Vec<_>>().join(", ")
     }
 
-    /// The options that hold credentials, in words.
+    /// The options that make its credentials, in words.
     pub(crate) fn credentials(&self) -> String {
-        let names: Vec<_> = self.options.iter().map(|option| option.name).collect();
+        let mut options: Vec<_> = self.options.iter().collect();
+        options.retain(|option| option.required || option.secret);
+        let names: Vec<_> = options.iter().map(|option| option.name).collect();
         names.join(", ")
     }
 
@@ -104,6 +106,10 @@ impl Kind {
 
 impl Make {
     fn call(&self, options: &Options, lookup: &Lookup) -> Made {
+        if matches!(self, Self::Update(..) | Self::Single(_)) {
+            // dns-update panics where none can be made.
+            http::client()?;
+        }
         Ok(match self {
             Self::Update(ttl, make) => {
                 Arc::new(Updater::adding(make(options)?, options, lookup, *ttl)?)

@@ -10,6 +10,7 @@
 //! provider and needs none: where the process has installed one, HTTPS uses that, else aws-lc-rs.
 
 mod acme_dns;
+mod call;
 mod error;
 mod exec;
 mod http;

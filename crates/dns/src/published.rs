@@ -12,7 +12,7 @@ use hickory_resolver::{
 };
 use tokio::{
     task::JoinSet,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout_at},
 };
 
 use crate::{
@@ -23,6 +23,12 @@ use crate::{
 /// The wait after the first round of questions; each later one is half as long again.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// How long servers are given that are asked just before the end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a server's addresses are given beside one that answered.
+const ADDRESS_GRACE: Duration = Duration::from_millis(500);
 
 /// How many of a zone's servers, and of a server's addresses, are asked.
 const MOST_SERVERS: usize = 16;
@@ -49,36 +55,58 @@ impl Lookup {
         }
         let began = Instant::now();
         let end = began + limit;
-        let zone = self.zone(&record.name).await?;
-        let mut pending = self.servers(&zone).await?;
-        pending.truncate(MOST_SERVERS);
+        let (zone, mut pending) = self.zone_servers(record, end.max(began + GRACE)).await?;
         let (total, mut wait) = (pending.len(), FIRST_WAIT);
         loop {
-            let views = self.ask(&pending, record).await;
-            let late: Vec<_> = views
-                .into_iter()
-                .filter(|(_, v)| *v != View::Shown)
-                .collect();
+            // The last round begins at the end, and has a little time to get answers.
+            let round_end = end.max(Instant::now() + GRACE);
+            let mut late = self.ask(&pending, record, round_end).await;
+            late.retain(|(_, view)| *view != View::Shown);
             if late.is_empty() {
                 return Ok(());
             }
-            if Instant::now() + wait > end {
-                sleep_until(end.min(Instant::now() + wait)).await;
+            if Instant::now() >= end {
                 return conclude(record, zone, total, late, began.elapsed());
             }
             pending = late.into_iter().map(|(server, _)| server).collect();
-            sleep(wait).await;
+            sleep_until(end.min(Instant::now() + wait)).await;
             wait = (wait + wait / 2).min(LONGEST_WAIT);
         }
     }
 
+    /// The record's zone and the zone's servers, found by `end`.
+    async fn zone_servers(
+        &self,
+        record: &TxtRecord,
+        end: Instant,
+    ) -> Result<(String, Vec<String>), DnsError> {
+        let found = async {
+            let zone = self.zone(&record.name).await?;
+            let mut servers = self.servers(&zone).await?;
+            servers.truncate(MOST_SERVERS);
+            Ok((zone, servers))
+        };
+        timeout_at(end, found).await.unwrap_or_else(|_| {
+            Err(DnsError::Lookup {
+                name: record.name.clone(),
+                what: "the zone",
+                problem: "no answer in time".to_owned(),
+            })
+        })
+    }
+
     /// What each of `servers` shows, all asked at once.
-    async fn ask(&self, servers: &[String], record: &TxtRecord) -> Vec<(String, View)> {
+    async fn ask(
+        &self,
+        servers: &[String],
+        record: &TxtRecord,
+        end: Instant,
+    ) -> Vec<(String, View)> {
         let mut questions = JoinSet::new();
         for server in servers {
             let (lookup, server, record) = (self.clone(), server.clone(), record.clone());
             questions.spawn(async move {
-                let view = lookup.view(&server, &record).await;
+                let view = lookup.view(&server, &record, end).await;
                 (server, view)
             });
         }
@@ -87,26 +115,29 @@ impl Lookup {
         views
     }
 
-    /// What `name` shows of `record`, over all of its addresses that answer.
-    async fn view(&self, name: &str, record: &TxtRecord) -> View {
-        let addresses = match self.addresses(name).await {
-            Ok(addresses) if addresses.is_empty() => {
-                return View::Silent("it has no address".to_owned());
-            }
-            Ok(addresses) => addresses,
-            Err(error) => return View::Silent(error.to_string()),
+    /// What `name` shows of `record` by `end`, over all of its addresses that answer.
+    async fn view(&self, name: &str, record: &TxtRecord, end: Instant) -> View {
+        let mut seen = View::silent("no answer in time");
+        let addresses = match timeout_at(end, self.addresses(name)).await {
+            Ok(Ok(addresses)) if addresses.is_empty() => return View::silent("it has no address"),
+            Ok(Ok(addresses)) => addresses,
+            Ok(Err(error)) => return View::Silent(error.to_string()),
+            Err(_) => return seen,
         };
         let mut questions = JoinSet::new();
         for address in addresses.into_iter().take(MOST_ADDRESSES) {
             let record = record.clone();
             questions.spawn(async move { ask_at(address, &record).await });
         }
-        questions
-            .join_all()
-            .await
-            .into_iter()
-            .reduce(View::and)
-            .unwrap_or_else(|| View::Silent("it was not asked".to_owned()))
+        let mut end = end;
+        while let Ok(Some(Ok(view))) = timeout_at(end, questions.join_next()).await {
+            seen = view.and(seen);
+            // Where one address answers, the others get a little time and no more.
+            if !matches!(seen, View::Silent(_)) {
+                end = end.min(Instant::now() + ADDRESS_GRACE);
+            }
+        }
+        seen
     }
 }
 
@@ -122,6 +153,10 @@ enum View {
 }
 
 impl View {
+    fn silent(why: &str) -> Self {
+        Self::Silent(why.to_owned())
+    }
+
     /// The view of one server from those of two of its addresses: a silent address does not count
     /// beside one that answers, which is how IPv6 is missed on hosts that lack it.
     fn and(self, other: Self) -> Self {

@@ -7,14 +7,14 @@ use std::{fmt, net::SocketAddr};
 
 use async_trait::async_trait;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use dns_update::{DnsUpdater, TsigAlgorithm, providers::rfc2136::DnsAddress};
-use tokio::time::timeout;
+use dns_update::{DnsUpdater, Error, TsigAlgorithm, providers::rfc2136::DnsAddress};
 use zeroize::Zeroizing;
 
 use crate::{
     DnsError, DnsProvider, Lookup, Place, TxtRecord,
+    call::{Fault, Turns, place},
     options::{Options, Problem},
-    updater::{CALL, Change, Turns, fault, out_of_time, place},
+    updater::Change,
     zone::ZoneFinder,
 };
 
@@ -68,28 +68,24 @@ impl Rfc2136 {
     }
 
     async fn change(&self, change: Change, record: &TxtRecord) -> Result<(), DnsError> {
-        let _turn = self.turns.take(&record.name).await;
-        let mut place = place(&self.options, record);
+        let place = place(&self.options, record);
         let call = async {
             let zone = self.zone.find(&place).await?;
-            place.zone = Some(zone.clone());
+            let place = place.clone().within(zone.clone());
             let mut last = None;
             for address in self.addresses(&place).await? {
                 let client = self
                     .client(address)
                     .expect("the same was made when the provider was");
                 let done = change.carry_out(&client, record, &zone, self.ttl).await;
-                match done.map_err(|error| fault(&self.options, &place, &error)) {
+                match done.map_err(|error| self.fault(&place, &error)) {
                     Err(error @ DnsError::Unavailable { .. }) => last = Some(error),
                     done => return done,
                 }
             }
             Err(last.unwrap_or_else(|| self.unresolved(&place, "it has no address")))
         };
-        match timeout(CALL, call).await {
-            Ok(done) => done,
-            Err(_) => Err(out_of_time(place)),
-        }
+        self.turns.take(&place, call).await
     }
 
     async fn addresses(&self, place: &Place) -> Result<Vec<SocketAddr>, DnsError> {
@@ -97,6 +93,34 @@ impl Rfc2136 {
             Ok(addresses) => Ok(addresses.take(ADDRESSES).collect()),
             Err(error) => Err(self.unresolved(place, &error.to_string())),
         }
+    }
+
+    /// Who must act on `error`: unlike HTTP services, a name server answers by code.
+    fn fault(&self, place: &Place, error: &Error) -> DnsError {
+        let key = self.options.get("key_name");
+        let (fault, problem) = match error {
+            // BIND's refusal of a key is not signed, which is what hickory complains of.
+            Error::Client(text) | Error::Protocol(text)
+                if text.to_ascii_lowercase().contains("tsig") =>
+            {
+                let problem = format!("the key {key} is not accepted, or the clocks differ");
+                (Fault::Credentials, problem)
+            }
+            Error::Response(code) if code == "Query Refused" => {
+                let problem = format!("the key {key} may not change this: {code}");
+                (Fault::Credentials, problem)
+            }
+            Error::Response(code) if code == "Not authorized" || code == "Name not in zone" => {
+                let problem = format!("{} is not its primary: {code}", self.server);
+                (Fault::NoZone, problem)
+            }
+            Error::Response(code) if code == "Server Failure" => (Fault::Unavailable, code.clone()),
+            Error::Client(text) | Error::Protocol(text) => {
+                (Fault::Unavailable, format!("{}: {text}", self.server))
+            }
+            error => (Fault::Rejected, error.to_string()),
+        };
+        fault.at(&self.options, place, problem)
     }
 
     fn unresolved(&self, place: &Place, problem: &str) -> DnsError {

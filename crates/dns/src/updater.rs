@@ -1,31 +1,18 @@
 //! A provider that the crate dns-update speaks to.
 //!
-//! Its errors are mostly text; [`fault`] sorts them by who must act, and clears them of secrets.
+//! Its errors are mostly text; they are sorted here by who must act, and cleared of secrets.
 
-use std::{
-    fmt,
-    hash::{DefaultHasher, Hash, Hasher},
-    time::Duration,
-};
+use std::fmt;
 
 use async_trait::async_trait;
 use dns_update::{DnsRecord, DnsRecordType, DnsUpdater, Error};
-use tokio::{
-    sync::{Mutex, MutexGuard},
-    time::timeout,
-};
 
 use crate::{
-    DnsError, DnsProvider, Lookup, Place, TxtRecord,
+    DnsError, DnsProvider, Lookup, TxtRecord,
+    call::{Fault, Turns, place},
     options::{Options, Problem},
     zone::ZoneFinder,
 };
-
-/// How long one HTTP request of a call may take.
-pub(crate) const REQUEST: Option<Duration> = Some(Duration::from_secs(20));
-
-/// How long a whole call may take, its wait for the calls before it not counted.
-pub(crate) const CALL: Duration = Duration::from_secs(60);
 
 /// A provider by dns-update.
 pub(crate) struct Updater {
@@ -65,23 +52,21 @@ impl Updater {
     }
 
     async fn change(&self, change: Change, record: &TxtRecord) -> Result<(), DnsError> {
-        let _turn = self.turns.take(&record.name).await;
-        let mut place = place(&self.options, record);
+        let place = place(&self.options, record);
         let call = async {
             let zone = self.zone.find(&place).await?;
-            place.zone = Some(zone.clone());
             let done = match (self.ttl, change) {
                 (Some(ttl), change) => change.carry_out(&self.client, record, &zone, ttl).await,
                 (None, Change::Set) => replace(&self.client, record, &zone, true).await,
                 (None, Change::Remove) if self.another_stands(record).await => Ok(()),
                 (None, Change::Remove) => replace(&self.client, record, &zone, false).await,
             };
-            done.map_err(|error| fault(&self.options, &place, &error))
+            done.map_err(|error| {
+                let place = place.clone().within(zone);
+                sort(&error).at(&self.options, &place, error.to_string())
+            })
         };
-        match timeout(CALL, call).await {
-            Ok(done) => done,
-            Err(_) => Err(out_of_time(place)),
-        }
+        self.turns.take(&place, call).await
     }
 
     /// Whether the name's only value is seen to be another than `record`'s.
@@ -159,104 +144,59 @@ async fn replace(
         .await
 }
 
-/// The calls for one name, one after the other; a few names may share a turn.
-#[derive(Debug, Default)]
-pub(crate) struct Turns([Mutex<()>; 32]);
-
-impl Turns {
-    pub(crate) async fn take(&self, name: &str) -> MutexGuard<'_, ()> {
-        let mut hasher = DefaultHasher::new();
-        name.hash(&mut hasher);
-        let slot = hasher.finish() as usize % self.0.len();
-        self.0[slot].lock().await
-    }
-}
-
-/// Where `record` is to stand, its zone not yet known.
-pub(crate) fn place(options: &Options, record: &TxtRecord) -> Place {
-    Place {
-        provider: options.kind().name.to_owned(),
-        record: record.name.clone(),
-        zone: None,
-    }
-}
-
-/// The call did not end within [`CALL`].
-pub(crate) fn out_of_time(place: Place) -> DnsError {
-    DnsError::Unavailable {
-        place,
-        problem: format!("no end after {} s", CALL.as_secs()),
-    }
-}
-
-/// Who must act on `error`.
-pub(crate) fn fault(options: &Options, place: &Place, error: &Error) -> DnsError {
-    let place = place.clone();
-    let problem = options.redact(&error.to_string());
-    match sort(error) {
-        Fault::Credentials => DnsError::Credentials {
-            place,
-            problem,
-            options: options.kind().credentials(),
-        },
-        Fault::NoZone => DnsError::NoZone { place, problem },
-        Fault::Rejected => DnsError::Rejected { place, problem },
-        Fault::Unavailable => DnsError::Unavailable { place, problem },
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Fault {
-    Credentials,
-    NoZone,
-    Rejected,
-    Unavailable,
-}
-
 /// Sorts an error of dns-update: its variants tell little, its text carries the HTTP status.
 fn sort(error: &Error) -> Fault {
     match error {
         Error::Unauthorized => Fault::Credentials,
         Error::NotFound => Fault::NoZone,
         Error::Client(_) | Error::Protocol(_) | Error::Serialize(_) => Fault::Unavailable,
-        Error::Api(text) | Error::Response(text) => sort_text(text),
+        Error::Api(text) => sort_text(text),
         _ => Fault::Rejected,
     }
 }
 
 fn sort_text(text: &str) -> Fault {
-    let lower = text.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    match status(text) {
-        Some(401 | 403) => Fault::Credentials,
-        Some(408 | 425 | 429 | 500..=599) => Fault::Unavailable,
-        _ if has(&["failed to send", "error sending request", "failed to read"]) => {
-            Fault::Unavailable
-        }
-        _ if has(&[
+    if let Some(code) = status(text).filter(|code| Fault::of_status(*code) != Fault::Rejected) {
+        return Fault::of_status(code);
+    }
+    let text = text.to_ascii_lowercase();
+    let has = |words: &&str| text.contains(words);
+    let told = SAYINGS.iter().find(|(words, _)| words.iter().any(has));
+    if let Some((_, fault)) = told {
+        return *fault;
+    }
+    let zone = ["zone", "domain"].iter().any(has);
+    if zone && ["not found", "no ", "does not exist"].iter().any(has) {
+        return Fault::NoZone;
+    }
+    Fault::Rejected
+}
+
+/// Words in errors that carry no status, and who must act on them; the first that fits counts.
+const SAYINGS: &[(&[&str], Fault)] = &[
+    (
+        &["failed to send", "error sending request", "failed to read"],
+        Fault::Unavailable,
+    ),
+    (
+        &[
             "rate limit",
             "throttl",
             "too many requests",
             "rate exceeded",
-        ]) =>
-        {
-            Fault::Unavailable
-        }
-        _ if has(&[
+        ],
+        Fault::Unavailable,
+    ),
+    (
+        &[
+            "token exchange failed",
             "unauthorized",
             "authentication",
             "access denied",
-            "accessdenied",
-        ]) =>
-        {
-            Fault::Credentials
-        }
-        _ if has(&["zone", "domain"]) && has(&["not found", "no ", "does not exist"]) => {
-            Fault::NoZone
-        }
-        _ => Fault::Rejected,
-    }
-}
+        ],
+        Fault::Credentials,
+    ),
+];
 
 /// The HTTP status that dns-update writes as `HTTP 503` or, for AWS, `error: 503 Service`.
 fn status(text: &str) -> Option<u16> {

@@ -92,6 +92,9 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The fleet's accounts at its CAs
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Ask the node on this host whether it is ready; exit with 0 if so, for container engines
     Healthcheck {
         #[command(flatten)]
@@ -163,6 +166,11 @@ pub(crate) enum KeyCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
+    /// List the kinds of DNS provider there are, or one of them with its options
+    DnsProviders {
+        /// The kind, such as cloudflare
+        kind: Option<String>,
+    },
     /// Check the settings and print where each comes from; start nothing
     Check {
         #[command(flatten)]

@@ -2,7 +2,9 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use certfleet::{FleetError, OperatorError, config::WantedError, settings::SettingsError};
+use certfleet::{
+    AccountError, FleetError, OperatorError, config::WantedError, settings::SettingsError,
+};
 use certfleet_core::{CertificateId, FleetName};
 use certfleet_store::StoreError;
 
@@ -41,6 +43,14 @@ pub(crate) enum Failure {
     Wanted(#[from] WantedError),
     #[error(transparent)]
     Operator(#[from] OperatorError),
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    #[error("no issuer of this configuration speaks ACME, so the fleet has no accounts")]
+    NoAccounts,
+    #[error(
+        "there is no DNS provider of the kind {0:?}; certfleet config dns-providers lists them"
+    )]
+    NoProvider(String),
     #[error("a person should look at the fleet: {first}{}", further(*.more))]
     Alarm {
         first: String,

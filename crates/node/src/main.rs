@@ -4,6 +4,7 @@
 //! configuration file, logs, the admin port, the page served by default, and exit codes: 0, 2 for
 //! a configuration that is no good, 1 for everything else.
 
+mod account;
 mod add;
 mod admin;
 mod budget;
@@ -18,6 +19,7 @@ mod key;
 mod list;
 mod output;
 mod page;
+mod providers;
 mod remove;
 mod renew;
 mod revoke;
@@ -88,11 +90,18 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
             reason,
             json,
         } => revoke::revoke(&file::settings(&source)?.config()?, &id, reason, json).await,
+        Command::Account(command) => {
+            let config = file::settings(&command.of().source)?.config()?;
+            account::account(&config, &command).await
+        }
         Command::Healthcheck { source, live } => {
             let admin = file::settings(&source)?.config()?.admin_addr;
             healthcheck::healthcheck(admin, live).await
         }
         Command::Key(KeyCommand::Generate) => key::generate(),
+        Command::Config(ConfigCommand::DnsProviders { kind }) => {
+            providers::providers(kind.as_deref())
+        }
         Command::Config(ConfigCommand::Check { source, json }) => {
             let settings = file::settings(&source)?;
             telemetry::start(&settings)?;

@@ -1,14 +1,15 @@
 //! Certificates added, removed and revoked at run time, by the commands and by the admin port, on a
-//! node with a real Redis and the built-in CA.
+//! node with a real Redis and a Pebble that takes every challenge for answered.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
-use std::{collections::BTreeMap, fs, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use certfleet_testkit::{
     client::Client,
     node::{Config, Node},
-    process::TestDir,
+    pebble::{CertificateStatus, Pebble, PebbleOptions},
+    process::{TestDir, free_address},
     redis::RedisServer,
 };
 use serde_json::{Value, json};
@@ -21,13 +22,29 @@ use tokio::{
 const LIMIT: Duration = Duration::from_secs(20);
 const TOKEN: &str = "a-token-of-the-admin-port";
 
+async fn pebble() -> Pebble {
+    let mut options = PebbleOptions::new(free_address().unwrap().port());
+    options.always_valid = true;
+    options.nonce_reject = 0;
+    Pebble::start(options).await.unwrap()
+}
+
 /// A node of a fleet with one certificate, for a.example.
-async fn node(redis: &RedisServer, dir: &TestDir, more: &[(&'static str, &str)]) -> Node {
+fn node(
+    redis: &RedisServer,
+    pebble: &Pebble,
+    dir: &TestDir,
+    more: &[(&'static str, &str)],
+) -> Node {
     let mut environment = BTreeMap::from([
         ("CERTFLEET_FLEET", "run-time".to_owned()),
         ("CERTFLEET_REDIS_URL", redis.url()),
         ("CERTFLEET_DOMAINS", "a.example".to_owned()),
-        ("CERTFLEET_ACME_DIRECTORY", "built-in".to_owned()),
+        ("CERTFLEET_ACME_DIRECTORY", pebble.directory_url()),
+        (
+            "CERTFLEET_ACME_CA_FILE",
+            pebble.ca_file().display().to_string(),
+        ),
         (
             "CERTFLEET_MASTER_KEY",
             "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned(),
@@ -88,14 +105,14 @@ async fn ask(
 
 #[tokio::test]
 async fn commands_add_revoke_and_remove() {
-    let redis = RedisServer::start().await.unwrap();
+    let (redis, pebble) = (RedisServer::start().await.unwrap(), pebble().await);
     let dir = TestDir::new("run-time").unwrap();
-    let mut node = node(&redis, &dir, &[]).await;
+    let mut node = node(&redis, &pebble, &dir, &[]);
     node.ready().await.unwrap();
     until(&node, "a.example", served).await;
 
     let said = node
-        .run(&["add", "b.example+*.b.example", "--key-type", "p384"])
+        .run(&["add", "b.example+www.b.example", "--key-type", "p384"])
         .await
         .unwrap();
     let id = said.split(' ').next().unwrap().to_owned();
@@ -103,8 +120,7 @@ async fn commands_add_revoke_and_remove() {
     assert!(said.contains("is wanted now"), "{said}");
     let added = until(&node, &id, served).await;
     assert_eq!(added["terms"], json!({"key_type": "p384"}));
-    let root = fs::read_to_string(node.config().dir.join("data/ca/root.pem")).unwrap();
-    let client = Client::trusting(&root).unwrap();
+    let client = Client::trusting(&pebble.issuing_root_pem().await.unwrap()).unwrap();
     let page = node.get(&client, "www.b.example").await.unwrap();
     assert_eq!(added["issued"]["serial"], page.serial.as_str());
 
@@ -143,6 +159,8 @@ async fn commands_add_revoke_and_remove() {
     })
     .await;
     assert_ne!(after["issued"]["serial"], before["issued"]["serial"]);
+    let status = pebble.certificate_status(serial).await.unwrap();
+    assert_eq!(status, CertificateStatus::Revoked { reason: Some(1) });
     let revoked = |event: &Value| event["kind"] == "revoked";
     assert!(
         after["events"].as_array().unwrap().iter().any(revoked),
@@ -165,17 +183,17 @@ async fn commands_add_revoke_and_remove() {
 
 #[tokio::test]
 async fn the_status_of_a_fleet_that_fails_is_an_exit_code_for_monitors() {
-    let redis = RedisServer::start().await.unwrap();
+    let (redis, pebble) = (RedisServer::start().await.unwrap(), pebble().await);
     let dir = TestDir::new("failing").unwrap();
     let node = node(
         &redis,
+        &pebble,
         &dir,
         &[
             ("CERTFLEET_ACME_DIRECTORY", "http://127.0.0.1:1/dir"),
             ("CERTFLEET_RETRY_TRIES", "1"),
         ],
-    )
-    .await;
+    );
     let failed = |shown: &Value| shown["failed"]["failures"].as_u64() >= Some(1);
     let shown = until(&node, "a.example", failed).await;
     assert_eq!(
@@ -195,9 +213,9 @@ async fn the_status_of_a_fleet_that_fails_is_an_exit_code_for_monitors() {
 
 #[tokio::test]
 async fn the_admin_port_takes_changes_from_this_host() {
-    let redis = RedisServer::start().await.unwrap();
+    let (redis, pebble) = (RedisServer::start().await.unwrap(), pebble().await);
     let dir = TestDir::new("admin").unwrap();
-    let mut node = node(&redis, &dir, &[]).await;
+    let mut node = node(&redis, &pebble, &dir, &[]);
     node.ready().await.unwrap();
     let admin = node.config().admin;
     let host = admin.to_string();
@@ -345,9 +363,9 @@ async fn the_admin_port_takes_changes_from_this_host() {
 
 #[tokio::test]
 async fn with_a_token_the_admin_port_takes_changes_from_who_shows_it() {
-    let redis = RedisServer::start().await.unwrap();
+    let (redis, pebble) = (RedisServer::start().await.unwrap(), pebble().await);
     let dir = TestDir::new("token").unwrap();
-    let mut node = node(&redis, &dir, &[("CERTFLEET_ADMIN_TOKEN", TOKEN)]).await;
+    let mut node = node(&redis, &pebble, &dir, &[("CERTFLEET_ADMIN_TOKEN", TOKEN)]);
     node.ready().await.unwrap();
     let admin = node.config().admin;
     let host = admin.to_string();
@@ -371,4 +389,36 @@ async fn with_a_token_the_admin_port_takes_changes_from_who_shows_it() {
     }
     until(&node, "b.example", served).await;
     assert!(!node.log().unwrap().contains(TOKEN));
+}
+
+#[tokio::test]
+async fn the_account_is_shown_and_its_key_changed() {
+    let (redis, pebble) = (RedisServer::start().await.unwrap(), pebble().await);
+    let dir = TestDir::new("account").unwrap();
+    let mut node = node(&redis, &pebble, &dir, &[]);
+    node.ready().await.unwrap();
+    let said = node.run(&["account", "show", "--json"]).await.unwrap();
+    let before: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(before[0]["issuer"], "main");
+    assert!(
+        before[0]["url"].as_str().unwrap().starts_with("https://"),
+        "{said}"
+    );
+    let said = node.run(&["account", "update"]).await.unwrap();
+    assert_eq!(said, "account at main: up to date already\n");
+    node.run(&["account", "rotate-key", "--issuer", "main"])
+        .await
+        .unwrap();
+
+    // The account is the same one, and the node orders with its new key.
+    let said = node.run(&["account", "show", "--json"]).await.unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap(), before);
+    node.run(&["renew", "a.example"]).await.unwrap();
+    until(&node, "a.example", |shown| {
+        shown["issued"]["generation"] == 2
+    })
+    .await;
+    assert_eq!(pebble.accounts(), 1);
+    let error = node.run(&["account", "show", "--issuer", "zero"]).await;
+    assert!(error.unwrap_err().to_string().contains("zero"));
 }

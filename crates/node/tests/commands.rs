@@ -99,8 +99,8 @@ fn a_bad_configuration_is_one_line_and_exit_code_2() {
         ),
         (
             "CERTFLEET_ACME_DIRECTORY",
-            "zerossl",
-            "CERTFLEET_ACME_DIRECTORY: found \"zerossl\"",
+            "letsencrypt-prod",
+            "CERTFLEET_ACME_DIRECTORY: found \"letsencrypt-prod\"",
         ),
         (
             "CERTFLEET_ACME_DIRECTORY",

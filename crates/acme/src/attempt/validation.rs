@@ -47,7 +47,12 @@ impl Attempt<'_> {
     ) -> Result<(), IssueError> {
         self.read(order).await?;
         let pending = self.present(order, answers).await?;
-        answers.confirm().await?;
+        if !pending.is_empty() {
+            answers.confirm().await?;
+            self.step(Step::AnswersConfirmed {
+                answers: pending.len(),
+            });
+        }
         self.tell_ready(order, answers).await?;
         if order.state().status != OrderStatus::Ready {
             self.await_ready(order, answers).await?;

@@ -4,9 +4,11 @@
 use std::{
     net::Ipv4Addr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use certfleet_acme::{Acme, AcmeConfig, AcmeIssuer, Limits};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, IsCa,
     KeyPair,
@@ -17,6 +19,8 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
 };
+
+use crate::world::open_account;
 
 /// What it does with a request.
 pub(crate) enum Reply {
@@ -290,4 +294,21 @@ fn sign(mint: Mint, request: &str) -> Option<String> {
         request.signed_by(&root).ok()?
     };
     Some(leaf.pem() + &root.pem())
+}
+
+/// Limits in which a test can wait for all of them.
+pub(crate) const LIMITS: Limits = Limits {
+    request: Duration::from_millis(300),
+    order: Duration::from_secs(2),
+};
+
+/// A new account at a false CA, signed in, within [`LIMITS`].
+pub(crate) async fn issuer(ca: &FakeCa) -> AcmeIssuer {
+    let acme = Acme::new(AcmeConfig {
+        limits: LIMITS,
+        ..AcmeConfig::new(ca.directory().parse().unwrap())
+    })
+    .unwrap();
+    let credentials = open_account(&acme).await.unwrap();
+    acme.sign_in(&credentials).await.unwrap()
 }

@@ -2,25 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use certfleet_acme::{
-    Acme, AcmeConfig, AcmeIssuer, BuiltInCa, IssueError, Issuer, Limits, Order, RenewalInfo,
-    Revocation, Step,
-};
-use certfleet_core::{Bundle, RevocationReason, ari::certificate_id};
+use certfleet_acme::{Acme, AcmeConfig, BuiltInCa, IssueError, Issuer};
+use certfleet_core::Bundle;
 use certfleet_testkit::process::TestDir;
 use rcgen::{CertificateParams, SanType, date_time_ymd};
-use serde_json::json;
 
 use crate::{
     board::Board,
-    fake_ca::{FakeCa, Mint, Reply},
+    fake_ca::{FakeCa, LIMITS, Mint, Reply, issuer},
     world::{Steps, names, open_account, order},
 };
 
-const LIMITS: Limits = Limits {
-    request: Duration::from_millis(300),
-    order: Duration::from_secs(2),
-};
 /// What it may take besides, on a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
 
@@ -33,16 +25,6 @@ const PLACES: [&str; 6] = [
     "/finalize/1",
     "/cert/1",
 ];
-
-async fn issuer(ca: &FakeCa) -> AcmeIssuer {
-    let acme = Acme::new(AcmeConfig {
-        limits: LIMITS,
-        ..AcmeConfig::new(ca.directory().parse().unwrap())
-    })
-    .unwrap();
-    let credentials = open_account(&acme).await.unwrap();
-    acme.sign_in(&credentials).await.unwrap()
-}
 
 /// What comes of an order, within the limits, with every answer withdrawn.
 async fn outcome(ca: &FakeCa) -> Result<Bundle, IssueError> {
@@ -221,6 +203,22 @@ async fn a_wait_longer_than_the_order_is_told_to_the_caller() {
 }
 
 #[tokio::test]
+async fn a_wait_beyond_all_time_is_no_longer_than_a_month() {
+    for wait in ["18446744073709551615", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        let ca = FakeCa::start(move |path, _| {
+            let pending = r#"{"status":"pending","authorizations":["{url}/authz/1"],"finalize":"{url}/finalize/1"}"#;
+            let header = format!("Retry-After: {wait}\r\n");
+            (path == "/order/1").then(|| Reply::Say("200 OK", header, pending.into()))
+        })
+        .await;
+        let error = outcome(&ca).await.unwrap_err();
+        assert_eq!(error.kind(), "timeout");
+        let told = error.retry_after().unwrap().as_secs();
+        assert!((2_591_990..=2_592_000).contains(&told), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn an_authorization_for_a_name_that_was_not_ordered_is_not_answered() {
     let ca = FakeCa::start(|path, _| {
         let body = r#"{"status":"pending","identifier":{"type":"dns","value":"evil.example"},
@@ -284,159 +282,4 @@ async fn malformed_renewal_information_is_named() {
             "{text}"
         );
     }
-}
-
-#[tokio::test]
-async fn renewal_information_is_read_with_its_wait() {
-    let ca = FakeCa::start(|path, _| {
-        let body = r#"{"suggestedWindow":{"start":"2020-01-01T00:00:00Z","end":"2020-01-02T00:00:00Z"},
-            "explanationURL":"https://ca.example/revoked"}"#;
-        path.starts_with("/ari/")
-            .then(|| Reply::Say("200 OK", "Retry-After: 21600\r\n".into(), body.into()))
-    })
-    .await;
-    let (board, steps) = (Board::default(), Steps::default());
-    let names = names("a.example");
-    let issuer = issuer(&ca).await;
-    let bundle = issuer.issue(order(&names, &board, &steps)).await.unwrap();
-    let info = issuer.renewal_info(&bundle.chain()[0]).await.unwrap();
-    let RenewalInfo::Suggested {
-        window,
-        retry_after,
-    } = info
-    else {
-        panic!("{info:?}");
-    };
-    assert_eq!(retry_after, Some(Duration::from_secs(21_600)));
-    assert_eq!(
-        window.explanation.as_deref(),
-        Some("https://ca.example/revoked")
-    );
-}
-
-/// A directory without what is optional.
-const PLAIN: &str =
-    r#"{"newNonce":"{url}/nonce","newAccount":"{url}/account","newOrder":"{url}/order"}"#;
-
-#[tokio::test]
-async fn a_ca_without_renewal_information_is_not_told_of_it() {
-    let ca = FakeCa::start(|path, _| (path == "/dir").then(|| Reply::body("200 OK", PLAIN))).await;
-    let (board, steps) = (Board::default(), Steps::default());
-    let names = names("a.example");
-    let issuer = issuer(&ca).await;
-    let old = issuer.issue(order(&names, &board, &steps)).await.unwrap();
-    let info = issuer.renewal_info(&old.chain()[0]).await.unwrap();
-    assert_eq!(info, RenewalInfo::Unsupported);
-    let again = Order {
-        replaces: Some(&old.chain()[0]),
-        ..order(&names, &board, &steps)
-    };
-    issuer.issue(again).await.unwrap();
-    assert!(
-        ca.payloads("/order")
-            .iter()
-            .all(|p| p.get("replaces").is_none())
-    );
-}
-
-#[tokio::test]
-async fn a_ca_that_does_not_repeat_replaces_is_taken_as_it_is() {
-    let ca = FakeCa::start(|_, _| None).await;
-    let (board, steps) = (Board::default(), Steps::default());
-    let names = names("a.example");
-    let issuer = issuer(&ca).await;
-    let old = issuer.issue(order(&names, &board, &steps)).await.unwrap();
-    let again = Order {
-        replaces: Some(&old.chain()[0]),
-        ..order(&names, &board, &steps)
-    };
-    issuer.issue(again).await.unwrap();
-    let orders = ca.payloads("/order");
-    assert_eq!(orders.len(), 2);
-    let id = certificate_id(&old.chain()[0]);
-    assert_eq!(orders[1]["replaces"].as_str(), id.as_deref());
-}
-
-#[tokio::test]
-async fn a_certificate_replaced_already_is_ordered_once_without_saying_so() {
-    let ca = FakeCa::start(|path, before| {
-        let replaced = || Reply::problem("409 Conflict", "", "alreadyReplaced");
-        (path == "/order" && before == 1).then(replaced)
-    })
-    .await;
-    let (board, steps) = (Board::default(), Steps::default());
-    let names = names("a.example");
-    let issuer = issuer(&ca).await;
-    let old = issuer.issue(order(&names, &board, &steps)).await.unwrap();
-    let again = Order {
-        replaces: Some(&old.chain()[0]),
-        ..order(&names, &board, &steps)
-    };
-    issuer.issue(again).await.unwrap();
-    let with: Vec<_> = ca
-        .payloads("/order")
-        .iter()
-        .map(|payload| payload.get("replaces").is_some())
-        .collect();
-    assert_eq!(with, [false, true, false]);
-    let refused = |step: &Step| matches!(step, Step::ReplacesRefused { .. });
-    assert_eq!(steps.count(refused), 1);
-}
-
-#[tokio::test]
-async fn a_profile_is_checked_before_it_is_ordered() {
-    let ca = FakeCa::start(|_, _| None).await;
-    let (board, steps) = (Board::default(), Steps::default());
-    let names = names("a.example");
-    let issuer = issuer(&ca).await;
-    let with = |profile| Order {
-        profile: Some(profile),
-        ..order(&names, &board, &steps)
-    };
-    let error = issuer.issue(with("long")).await.unwrap_err();
-    assert_eq!(error.kind(), "invalidProfile");
-    let text = error.to_string();
-    assert!(
-        text.ends_with("no profile \"long\"; there are classic, short"),
-        "{text}"
-    );
-    assert_eq!(ca.asked("/order"), 0);
-    issuer.issue(with("short")).await.unwrap();
-    assert_eq!(ca.payloads("/order")[0]["profile"], json!("short"));
-}
-
-#[tokio::test]
-async fn a_clock_that_is_wrong_is_noticed() {
-    for (date, sign) in [
-        ("Fri, 01 Jan 2100 00:00:00 GMT", 1),
-        ("Sat, 01 Jan 2000 00:00:00 GMT", -1),
-    ] {
-        let ca = FakeCa::start(move |path, _| {
-            let date = format!("Date: {date}\r\n");
-            (path == "/dir").then(|| Reply::Say("200 OK", date, PLAIN.into()))
-        })
-        .await;
-        let skew = issuer(&ca).await.clock_skew().unwrap();
-        assert_eq!(skew.signum(), sign, "{skew}");
-        assert!(skew.abs() > 86_400, "{skew}");
-    }
-}
-
-#[tokio::test]
-async fn what_is_revoked_already_is_revoked() {
-    let ca = FakeCa::start(|path, _| {
-        (path == "/revoke").then(|| Reply::problem("400 Bad Request", "", "alreadyRevoked"))
-    })
-    .await;
-    let (board, steps) = (Board::default(), Steps::default());
-    let names = names("a.example");
-    let issuer = issuer(&ca).await;
-    let bundle = issuer.issue(order(&names, &board, &steps)).await.unwrap();
-    let revocation = Revocation {
-        certificate: &bundle.chain()[0],
-        reason: RevocationReason::Unspecified,
-        key: None,
-    };
-    issuer.revoke(revocation).await.unwrap();
-    assert_eq!(ca.payloads("/revoke")[0]["reason"], json!(0));
 }

@@ -12,6 +12,7 @@ mod certificates;
 mod challenges;
 mod fake_ca;
 mod hostile;
+mod leeway;
 mod lost_answers;
 mod pebble;
 mod refusals;

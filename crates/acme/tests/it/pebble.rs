@@ -29,10 +29,10 @@ async fn one_certificate_for_three_names() {
     let steps = world.steps.all();
     let first_ready = |s: &Step| matches!(s, Step::ChallengeReady { .. });
     let presented = |s: &Step| matches!(s, Step::ChallengePresented { .. });
-    assert!(
-        steps.iter().rposition(presented) < steps.iter().position(first_ready),
-        "{steps:?}"
-    );
+    let confirmed = |s: &Step| matches!(s, Step::AnswersConfirmed { answers: 3 });
+    let confirmed = steps.iter().position(confirmed);
+    assert!(steps.iter().rposition(presented) < confirmed, "{steps:?}");
+    assert!(confirmed < steps.iter().position(first_ready), "{steps:?}");
     let serial = Leaf::parse(&bundle.chain()[0]).unwrap().serial;
     assert_eq!(steps.last(), Some(&Step::Downloaded { serial }));
 }

@@ -110,7 +110,7 @@ settings! {
     RENEW_BEFORE: "renew_before", "how long before its end a certificate is renewed, where its lifetime allows it and the CA suggests nothing",
         "a duration from 1s to 365d, or a share of the lifetime from 1% to 99%", "30d", Some("30d");
     ACME_DIRECTORY: "acme_directory", "the CA that issues the certificates",
-        "letsencrypt, letsencrypt-staging, built-in, or the https URL of an ACME directory",
+        "letsencrypt, letsencrypt-staging, zerossl, google, google-staging, sslcom-rsa, sslcom-ecc, built-in, or the https URL of an ACME directory",
         "letsencrypt-staging", None;
     ACME_CA_FILE: "acme_ca_file", "further roots to trust when speaking to the CA",
         "the path of a PEM file", "/etc/certfleet/private-ca.pem", None;

@@ -103,7 +103,7 @@ impl<'a> Section<'a> {
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, SettingsError> {
         let set = self.value(setting).map(|value| value.text.as_str());
-        set.or(setting.default.filter(|_| self.table.is_none()))
+        set.or_else(|| setting.default.filter(|_| self.table.is_none()))
             .map(parse)
             .transpose()
             .map_err(|found| self.invalid(setting, found))

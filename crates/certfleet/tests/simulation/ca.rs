@@ -84,6 +84,8 @@ struct State {
     books: Books,
     buckets: HashMap<(LimitKind, String), Timestamp>,
     lifetimes: BTreeMap<CertificateId, Duration>,
+    /// When the newest certificate for these names is over.
+    ends: HashMap<CertificateId, Timestamp>,
     windows: HashMap<CertificateId, Window>,
     skew: Option<i64>,
     challenges: bool,
@@ -107,6 +109,18 @@ pub(crate) struct Books {
     pub(crate) reached: Vec<Point>,
     pub(crate) last_order_at: Option<Timestamp>,
     pub(crate) reused_keys: usize,
+    /// Certificates whose successor came after their end.
+    pub(crate) late: Vec<String>,
+}
+
+/// The books in short.
+#[derive(Clone, Debug)]
+pub(crate) struct Counts {
+    pub(crate) orders: usize,
+    pub(crate) issued: usize,
+    pub(crate) refused: usize,
+    /// Whatever was not to be: orders beyond a limit, two at once, certificates that expired.
+    pub(crate) wrong: Vec<String>,
 }
 
 impl Ca {
@@ -123,6 +137,7 @@ impl Ca {
                 books: Books::default(),
                 buckets: HashMap::new(),
                 lifetimes: BTreeMap::new(),
+                ends: HashMap::new(),
                 windows: HashMap::new(),
                 skew: None,
                 challenges: true,
@@ -140,6 +155,22 @@ impl Ca {
 
     pub(crate) fn books(&self) -> Books {
         self.state().books.clone()
+    }
+
+    /// What a long run looks at again and again.
+    pub(crate) fn counts(&self) -> Counts {
+        let state = self.state();
+        let books = &state.books;
+        Counts {
+            orders: books.orders,
+            issued: books.issued,
+            refused: books.refused,
+            wrong: [&books.over_limit, &books.doubles, &books.late]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
+        }
     }
 
     pub(crate) fn orders(&self) -> usize {
@@ -193,7 +224,9 @@ impl Ca {
     async fn arrive(&self, point: Point) {
         let hangs = {
             let mut state = self.state();
-            state.books.reached.push(point);
+            if !state.books.reached.contains(&point) {
+                state.books.reached.push(point);
+            }
             let hangs = matches!(state.plan, Plan::HangAt(at) if at == point);
             if hangs {
                 state.plan = Plan::Issue;
@@ -320,11 +353,20 @@ impl Ca {
 
     fn bundle(&self, names: &NameSet) -> Bundle {
         let id = names.id();
-        let known = self.state().lifetimes.get(&id).copied();
-        let lifetime = known.unwrap_or(Duration::from_secs(90 * 86_400));
+        let now = self.clock.now();
+        let lifetime = {
+            let mut state = self.state();
+            let known = state.lifetimes.get(&id).copied();
+            let lifetime = known.unwrap_or(Duration::from_secs(90 * 86_400));
+            let before = state.ends.insert(id, now.after(lifetime));
+            if before.is_some_and(|end| end <= now) {
+                state.books.late.push(names.to_string());
+            }
+            lifetime
+        };
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
         let mut params = rcgen::CertificateParams::new(names).unwrap();
-        let start = std::time::UNIX_EPOCH + self.clock.now().since(Timestamp::UNIX_EPOCH);
+        let start = std::time::UNIX_EPOCH + now.since(Timestamp::UNIX_EPOCH);
         params.not_before = start.into();
         params.not_after = (start + lifetime).into();
         let der = PrivatePkcs8KeyDer::from(self.key.clone());

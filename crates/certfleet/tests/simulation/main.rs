@@ -6,6 +6,7 @@
 mod ca;
 mod issuance;
 mod world;
+mod year;
 
 use std::time::Duration;
 

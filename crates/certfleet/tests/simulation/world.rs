@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use certfleet::{Builder, Fleet, Handle, Operator, Running, Status};
 use certfleet_core::{CertificateId, Generation, NameSet, Timestamp, Wanted};
 use certfleet_store::{
-    Clock, EventLog, Lease, Leases, event::EventKind, lease::Resource, local::Memory,
+    Clock, EventLog, Lease, Leases, Schedule, event::EventKind, lease::Resource, local::Memory,
 };
 use tokio::time::Instant;
 
@@ -108,6 +108,25 @@ impl World {
             assert!(self.now() < limit, "it did not happen");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
+    }
+
+    /// Lets what is due happen, then time pass to what is due next, or to `end`.
+    pub(crate) async fn pass_to_next_event(&self, end: Timestamp) {
+        loop {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            let now = self.now();
+            let busy = !self.backend.holders().await.unwrap().is_empty();
+            if !busy && self.backend.due(now, 1).await.unwrap().is_empty() {
+                break;
+            }
+        }
+        let next = self.backend.due(end, 1).await.unwrap();
+        let at = match next.first() {
+            Some(id) => self.backend.due_at(id).await.unwrap().unwrap_or(end),
+            None => end,
+        };
+        let wait = at.min(end).since(self.now());
+        tokio::time::advance(wait + Duration::from_secs(1)).await;
     }
 
     /// Lets everything that can happen now happen.

@@ -10,7 +10,7 @@ use dns_update::{
 };
 
 use super::{Kind, TTL, optional, optional_secret, required, secret, update};
-use crate::{options::Problem, updater::REQUEST};
+use crate::{call::REQUEST, options::Problem};
 
 /// The kinds, by name.
 pub(super) const KINDS: &[Kind] = &[

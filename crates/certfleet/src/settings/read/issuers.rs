@@ -126,7 +126,11 @@ fn external_account(section: &Section<'_>) -> Result<Option<ExternalAccount>, Se
     let Some(key_id) = key_id else {
         return match EAB_MAC_KEY.value(section)? {
             None => Ok(None),
-            Some(key) => Err(half(key, section.place(&ACME_EAB_KEY_ID), &ACME_EAB_KEY_ID)),
+            Some(key) => Err(half(
+                key,
+                &section.place(&ACME_EAB_KEY_ID),
+                &ACME_EAB_KEY_ID,
+            )),
         };
     };
     let account = EAB_MAC_KEY.read(section, |mac_key| {
@@ -136,12 +140,12 @@ fn external_account(section: &Section<'_>) -> Result<Option<ExternalAccount>, Se
     account.map(Some).ok_or_else(|| {
         let id = section.value(&ACME_EAB_KEY_ID);
         let id = id.expect("the key id was just read");
-        half(id, section.place(&ACME_EAB_MAC_KEY), &ACME_EAB_MAC_KEY)
+        half(id, &section.place(&ACME_EAB_MAC_KEY), &ACME_EAB_MAC_KEY)
     })
 }
 
 /// Of an external account's two halves only one is given.
-fn half(given: &Value, missing: Place, setting: &'static Setting) -> SettingsError {
+fn half(given: &Value, missing: &Place, setting: &'static Setting) -> SettingsError {
     SettingsError::Invalid {
         place: given.place(),
         found: "it is half of an external account".to_owned(),

@@ -1,5 +1,6 @@
 //! Each setting, good and bad, down to the line a user reads.
 
+mod names;
 mod tables;
 
 use std::ffi::OsString;
@@ -168,12 +169,12 @@ fn each_bad_value_has_its_one_line() {
         (
             "ACME_DIRECTORY",
             "letsencrypt-prod",
-            "found \"letsencrypt-prod\", which has no scheme; wanted: letsencrypt, letsencrypt-staging, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
+            "found \"letsencrypt-prod\", which has no scheme; wanted: letsencrypt, letsencrypt-staging, zerossl, google, google-staging, sslcom-rsa, sslcom-ecc, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
         ),
         (
             "ACME_DIRECTORY",
             "http://ca/dir",
-            "found \"http://ca/dir\", which would be asked in the clear; wanted: letsencrypt, letsencrypt-staging, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
+            "found \"http://ca/dir\", which would be asked in the clear; wanted: letsencrypt, letsencrypt-staging, zerossl, google, google-staging, sslcom-rsa, sslcom-ecc, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
         ),
         (
             "EMAIL",
@@ -365,7 +366,7 @@ fn what_is_missing_is_named_with_its_choices() {
         ),
         (
             "ACME_DIRECTORY",
-            "CERTFLEET_ACME_DIRECTORY is not set (nor key acme_directory in a file); wanted: letsencrypt, letsencrypt-staging, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
+            "CERTFLEET_ACME_DIRECTORY is not set (nor key acme_directory in a file); wanted: letsencrypt, letsencrypt-staging, zerossl, google, google-staging, sslcom-rsa, sslcom-ecc, built-in, or the https URL of an ACME directory, such as letsencrypt-staging",
         ),
         (
             "MASTER_KEY",
@@ -403,96 +404,5 @@ fn a_key_file_is_read_and_one_that_is_not_there_is_named() {
          cannot be opened: No such file or directory (os error 2); wanted: the path of a file \
          with 32 bytes in base64 (or several such lines: the first seals, any opens), such as \
          /run/secrets/certfleet.key"
-    );
-}
-
-#[test]
-fn on_demand_names_need_somebody_who_permits_them() {
-    let asked = settings(&[
-        ("DOMAINS", "none"),
-        ("ON_DEMAND_PERMISSION_URL", "http://127.0.0.1:8000/may"),
-        ("ON_DEMAND_NAMES", "5/1h"),
-    ]);
-    let config = asked.unwrap().config().unwrap();
-    assert!(config.certificates.is_empty());
-    let on_demand = config.on_demand.unwrap();
-    assert_eq!(
-        on_demand.permission_url.as_str(),
-        "http://127.0.0.1:8000/may"
-    );
-    assert_eq!((on_demand.names.get(), on_demand.per), (5, HOUR));
-    assert_eq!(
-        (on_demand.allowed_for, on_demand.denied_for),
-        (HOUR, 60 * SECOND)
-    );
-}
-
-#[test]
-fn the_limits_are_lets_encrypts_for_its_production_alone() {
-    for (directory, set, new_orders) in [
-        ("letsencrypt", "", Some((300, 36))),
-        (
-            "https://acme-v02.api.letsencrypt.org/directory",
-            "",
-            Some((300, 36)),
-        ),
-        ("letsencrypt", "none", None),
-        ("letsencrypt-staging", "", None),
-        ("letsencrypt-staging", "letsencrypt", Some((300, 36))),
-        (
-            "https://ca.example/dir",
-            "new_orders=10/1h",
-            Some((10, 360)),
-        ),
-    ] {
-        let settings = settings(&[("ACME_DIRECTORY", directory), ("RATE_LIMITS", set)]).unwrap();
-        let config = settings.config().unwrap();
-        let limit = config.issuers[&"main".parse().unwrap()].limits.new_orders;
-        let found = limit.map(|limit| (limit.capacity, limit.refill.as_secs()));
-        assert_eq!(found, new_orders, "{directory} {set}");
-    }
-}
-
-#[test]
-fn too_many_names_are_told_how_to_be_split() {
-    let names = |domain: &'static str, count| (0..count).map(move |i| format!("n{i}.{domain}"));
-    let one: Vec<_> = names("example.com", 60)
-        .chain(names("example.co.uk", 120))
-        .collect();
-    let line = error(&[("DOMAINS", &one.join("+"))]);
-    assert!(
-        line.contains(
-            "180 names are too many for one certificate, which has up to 100; split them by \
-             registered domain: example.co.uk (120, in 2 parts), example.com (60); wanted: "
-        ),
-        "{line}"
-    );
-    let good: Vec<_> = names("example.com", 100).collect();
-    assert!(
-        settings(&[("DOMAINS", &good.join("+"))])
-            .unwrap()
-            .config()
-            .is_ok()
-    );
-}
-
-#[test]
-fn addresses_are_names_too() {
-    let settings = settings(&[("DOMAINS", "192.0.2.7+a.example,2001:db8::1")]).unwrap();
-    let config = settings.config().unwrap();
-    let ids = config
-        .certificates
-        .iter()
-        .map(|one| one.names.id().to_string());
-    assert_eq!(ids.last().unwrap(), "_6.2001-db8--1");
-    let line = error(&[
-        ("DOMAINS", "192.0.2.7"),
-        ("CHALLENGES", "dns-01"),
-        ("DNS_PROVIDER", "cloudflare"),
-        ("DNS_OPTIONS", "token=x"),
-    ]);
-    assert!(
-        line.contains("192.0.2.7 is an address, which dns-01 does not validate"),
-        "{line}"
     );
 }
