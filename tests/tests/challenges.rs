@@ -20,7 +20,7 @@ const LINGER: Duration = Duration::from_secs(40);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_way_of_validation_gets_its_certificate_and_leaves_nothing() -> Result<()> {
-    let bind = Bind::start(vec![
+    let bind = Bind::resolver(vec![
         Zone::new("certfleet.test")
             .record("base A 127.0.0.1")
             .record("web A 127.0.0.1")

@@ -251,8 +251,51 @@ impl LocalFleet {
     pub async fn add(&mut self, names: &str, terms: &[&str]) -> Result<usize> {
         let node = self.nodes.first().context("a fleet has a node")?;
         node.run(&[&["add", names], terms].concat()).await?;
+        self.expect(names)
+    }
+
+    /// Knows the certificate for `names`, joined by `+`, that the fleet gets by another way; gives
+    /// its place among the others.
+    ///
+    /// # Errors
+    /// If these are no names.
+    pub fn expect(&mut self, names: &str) -> Result<usize> {
         self.certificates.push(names.parse()?);
         Ok(self.certificates.len() - 1)
+    }
+
+    /// Starts a further node, which the balancer does not know, and waits until it is ready.
+    ///
+    /// # Errors
+    /// If it does not get so.
+    pub async fn join(&mut self, id: &str) -> Result<()> {
+        let environment = self.nodes.first().context("a fleet has a node")?;
+        let environment = environment.config().environment.clone();
+        let mut node = Node::start(Config::new(id, self.dir.path(), environment)?)?;
+        node.ready().await?;
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    /// Waits until no node serves a certificate any more.
+    ///
+    /// # Errors
+    /// If one still does after `limit`.
+    pub async fn gone(&self, certificate: usize, limit: Duration) -> Result<()> {
+        let end = Instant::now() + limit;
+        let name = self.certificates[certificate].primary().as_str();
+        for node in &self.nodes {
+            while let Ok(answer) = node.get(&self.client, name).await {
+                ensure!(
+                    Instant::now() < end,
+                    "{} serves {} for {name}",
+                    node.id(),
+                    answer.serial
+                );
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Ok(())
     }
 
     /// What `certfleet show` prints of a certificate.
