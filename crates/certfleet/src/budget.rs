@@ -22,6 +22,9 @@ use crate::{issuers::Issuers, node::Node};
 /// How often the metric of what is left is brought up to date.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// How long it takes until all have come back after a pause.
+const AFTER_PAUSE: Duration = Duration::from_secs(15);
+
 /// The tokens of one order.
 pub(crate) struct Spent<'a> {
     node: &'a Node,
@@ -34,7 +37,17 @@ pub(crate) struct Spent<'a> {
 #[error("{reason}; no order before {until}")]
 pub(crate) struct Waits {
     reason: String,
-    pub(crate) until: Timestamp,
+    until: Timestamp,
+    /// How long it takes until all that wait for the same have had their turn.
+    turns: Duration,
+}
+
+impl Waits {
+    /// When to try again, `share` in 0 to 1 of all turns later than it may be: if all that wait came
+    /// back at once, all but one would have come in vain.
+    pub(crate) fn next(&self, share: f64) -> Timestamp {
+        self.until.after(self.turns.mul_f64(share.clamp(0.0, 1.0)))
+    }
 }
 
 /// Takes what an order for `names` costs at `issuer`.
@@ -53,13 +66,13 @@ pub(crate) async fn spend<'a>(
     let validations = debits(limits.validations(names));
     if !validations.is_empty() {
         let looked = node.backend.look(issuer, &validations, now).await?;
-        if let Some(waits) = waits(issuer, looked) {
+        if let Some(waits) = waits(node, issuer, limits, looked) {
             return Ok(Err(waits));
         }
     }
     let debits = debits(limits.charges(names, purpose));
     let taken = node.backend.take(issuer, &debits, now).await?;
-    Ok(match waits(issuer, taken) {
+    Ok(match waits(node, issuer, limits, taken) {
         Some(waits) => Err(waits),
         None => Ok(Spent {
             node,
@@ -69,12 +82,13 @@ pub(crate) async fn spend<'a>(
     })
 }
 
-fn waits(issuer: &str, taken: Taken) -> Option<Waits> {
+fn waits(node: &Node, issuer: &str, limits: &Limits, taken: Taken) -> Option<Waits> {
     match taken {
         Taken::All => None,
         Taken::Paused { until } => Some(Waits {
             reason: format!("{issuer} has asked to be left alone"),
             until,
+            turns: AFTER_PAUSE,
         }),
         Taken::Short { charge, until } => {
             let kind = charge.kind.as_str();
@@ -86,7 +100,18 @@ fn waits(issuer: &str, taken: Taken) -> Option<Waits> {
                     charge.subject
                 )
             };
-            Some(Waits { reason, until })
+            let limit = limits.of(charge.kind)?;
+            // Any new certificate may wait for the account's orders; of those that share a narrower
+            // limit there are seldom more than it allows.
+            let waiting = match charge.kind {
+                LimitKind::NewOrders => node.missing(),
+                _ => limit.capacity,
+            };
+            Some(Waits {
+                reason,
+                until,
+                turns: limit.refill.saturating_mul(waiting.max(1)),
+            })
         }
     }
 }

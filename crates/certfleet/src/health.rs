@@ -40,6 +40,13 @@ impl Health {
         self.progress.changed.notify_one();
     }
 
+    /// Whether the node takes traffic; unlike [`Self::status`] it looks at no certificate.
+    pub(crate) fn is_ready(&self) -> bool {
+        let node = &*self.node;
+        let serves = node.installer.count() > 0 || node.wanted.count() == 0;
+        serves && !self.stopping.load(Ordering::Acquire)
+    }
+
     /// The node's status now.
     pub(crate) fn status(&self) -> Status {
         let mut certificates: Vec<_> = self
@@ -79,7 +86,7 @@ impl Health {
         }
         Status {
             node: self.node.id.clone(),
-            ready: !stopping && (!certificates.is_empty() || missing.is_empty()),
+            ready: self.is_ready(),
             reasons,
             store_up,
             epoch: self.progress.epoch(),

@@ -32,6 +32,12 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// How many certificates are wanted that this node does not serve.
+    pub(crate) fn missing(&self) -> u32 {
+        let missing = self.wanted.count().saturating_sub(self.installer.count());
+        u32::try_from(missing).unwrap_or(u32::MAX)
+    }
+
     /// Writes an event of this node to the journal.
     #[expect(
         clippy::needless_pass_by_value,

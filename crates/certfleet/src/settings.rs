@@ -25,6 +25,7 @@ use std::{
     path::PathBuf,
 };
 
+pub use certfleet_dns::{Kind as DnsKind, kinds as dns_kinds};
 use zeroize::Zeroizing;
 
 use self::known::tables::{self, Stray};

@@ -70,6 +70,12 @@ impl WantedSet {
         ids.into_iter().collect()
     }
 
+    /// How many there are, or a few more.
+    pub(crate) fn count(&self) -> usize {
+        let changes = self.changes.read().unwrap_or_else(PoisonError::into_inner);
+        self.configured.len() + changes.added.len() - changes.removed.len()
+    }
+
     /// One was added, or its terms were changed.
     pub(crate) fn add(&self, wanted: Wanted) {
         let mut changes = self.changes.write().unwrap_or_else(PoisonError::into_inner);

@@ -2,18 +2,19 @@
 
 use std::fmt::Write;
 
-use certfleet_dns::{Kind, kinds};
+use certfleet::settings::{DnsKind, dns_kinds};
 
-use crate::{failure::Failure, output};
+use crate::{failure::Failure, output, table::Table};
 
 /// Prints all kinds, or one with its options.
 pub(crate) fn providers(name: Option<&str>) -> Result<(), Failure> {
-    let kinds = kinds();
+    let kinds = dns_kinds();
     let Some(name) = name else {
-        let list = kinds
-            .iter()
-            .map(|kind| format!("{}  {}\n", kind.name, kind.title));
-        return output::text(&list.collect::<String>());
+        let mut table = Table::new(["kind", "service"]);
+        for kind in kinds {
+            table.row([kind.name.to_owned(), kind.title.to_owned()]);
+        }
+        return output::text(&table.to_string());
     };
     let kind = kinds.into_iter().find(|kind| kind.name == name);
     let kind = kind.ok_or_else(|| Failure::NoProvider(name.to_owned()))?;
@@ -21,7 +22,7 @@ pub(crate) fn providers(name: Option<&str>) -> Result<(), Failure> {
 }
 
 /// A kind as a table of the configuration file, each option with what it is.
-fn example(kind: &Kind) -> String {
+fn example(kind: &DnsKind) -> String {
     let mut text = format!(
         "# {}\n[dns.main]\nprovider = \"{}\"\n",
         kind.title, kind.name
@@ -43,7 +44,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_an_example_that_is_toml() {
-        for kind in kinds() {
+        for kind in dns_kinds() {
             let text = example(kind);
             let table: toml::Table = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
             assert_eq!(table["dns"]["main"]["provider"].as_str(), Some(kind.name));

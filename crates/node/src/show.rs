@@ -231,7 +231,10 @@ fn attempt(failed: &Attempt, now: Timestamp) -> Vec<(&'static str, String)> {
     let node = &failed.node;
     let mut lines = vec![match failed.failures {
         0 => ("waits", format!("since {at}, told by {node}")),
-        times => ("failed", format!("{times} times, last on {node}, {at}")),
+        count => {
+            let times = when::times(count);
+            ("failed", format!("{times}, last on {node}, {at}"))
+        }
     }];
     if !failed.issuer.is_empty() {
         lines.push(("", format!("at the issuer {}", failed.issuer)));

@@ -182,8 +182,8 @@ fn alarm(one: &Certificate, now: Timestamp) -> Option<String> {
     match (&one.issued, &one.failed) {
         (Some(issued), _) if issued.not_after <= now => Some(format!("{id} has expired")),
         (_, Some(failed)) if one.alarm => Some(format!(
-            "{id} has failed {} times, {}",
-            failed.failures,
+            "{id} has failed {}, {}",
+            when::times(failed.failures),
             trouble::advice(failed.advice)
         )),
         (Some(issued), _) if issued.ends_soon(now) => Some(format!(

@@ -59,7 +59,7 @@ fn row(one: &Certificate, now: Timestamp) -> [String; 6] {
     let failed = one.failed.as_ref();
     let state = match failed.map_or(0, |failed| failed.failures) {
         0 => one.state.as_str().to_owned(),
-        failures => format!("{}, {failures} failed", one.state.as_str()),
+        failures => format!("{} ({failures})", one.state.as_str()),
     };
     [
         one.id.to_string(),

@@ -29,6 +29,14 @@ pub(crate) fn span(span: Duration) -> String {
     format!("{secs}s")
 }
 
+/// How often something happened: `once`, `2 times`.
+pub(crate) fn times(count: u32) -> String {
+    match count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

