@@ -8,11 +8,11 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use certfleet_acme::{Issuer, RenewalInfo};
 use certfleet_core::{
-    CertificateId, Record, Timestamp,
+    CertificateId, Timestamp,
     ari::{self, Suggestion, Window},
     retry::Advice,
 };
-use certfleet_store::{StoreError, event::EventKind};
+use certfleet_store::{StoreError, Stored, event::EventKind};
 use rustls::pki_types::CertificateDer;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,11 @@ use crate::{issuance::jitter, issuers::Issuers, node::Node, progress::Progress};
 const AT_ONCE: usize = 16;
 /// How long a claim holds: a node that dies with it delays the question by that.
 const HOLD: Duration = Duration::from_secs(600);
+
+/// How old a certificate is at the least when it is renewed on a suggestion; a twentieth of its
+/// lifetime, if that is less. A CA that suggests times gone by for whatever it issues is not to be
+/// asked for one certificate after the other.
+const YOUNG: Duration = Duration::from_secs(3600);
 
 /// Asks.
 pub(crate) struct Asker {
@@ -114,7 +119,7 @@ impl Asker {
             Answered::Never => Ok(Some(Again(None))),
             Answered::Later(wait) => Ok(Some(Again(Some(now.after(wait))))),
             Answered::Suggested(window, wait) => {
-                self.keep(id, record, window, now.after(wait)).await?;
+                self.keep(id, &stored, window, now.after(wait)).await?;
                 Ok(None)
             }
         }
@@ -149,14 +154,15 @@ impl Asker {
     async fn keep(
         &self,
         id: &CertificateId,
-        record: &Record,
+        stored: &Stored,
         window: Window,
         again: Timestamp,
     ) -> Result<(), StoreError> {
         let node = &*self.node;
+        let record = &stored.record;
         let now = node.clock.now();
         let before = node.backend.suggestion(id).await?;
-        let window = within(window, record);
+        let window = within(window, stored);
         let explanation = window.explanation.clone();
         let drawn = Suggestion::draw(before.as_ref(), record.generation, window, jitter(), now);
         if !node.backend.suggest(id, &drawn, again).await? {
@@ -187,14 +193,17 @@ enum Answered {
     Suggested(Window, Duration),
 }
 
-/// The window cut to what leaves a twentieth of the lifetime for failures: a certificate is never
-/// allowed to expire on a suggestion.
-fn within(window: Window, record: &Record) -> Window {
-    let lifetime = record.not_after.since(record.not_before);
-    let latest = record.not_after.before(lifetime / 20);
+/// The window cut to what leaves a twentieth of the lifetime for failures, so that a certificate is
+/// never allowed to expire on a suggestion, and to when it is no longer [`YOUNG`].
+fn within(window: Window, stored: &Stored) -> Window {
+    let record = &stored.record;
+    let twentieth = record.not_after.since(record.not_before) / 20;
+    let earliest = stored.committed_at.after(twentieth.min(YOUNG));
+    let latest = record.not_after.before(twentieth);
+    let cut = |at: Timestamp| at.max(earliest).min(latest);
     Window {
-        start: window.start.min(latest),
-        end: window.end.min(latest),
+        start: cut(window.start),
+        end: cut(window.end),
         ..window
     }
 }

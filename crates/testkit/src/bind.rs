@@ -1,6 +1,7 @@
 //! A BIND name server of a test's own, from the Debian package `bind9`.
 //!
-//! It is authoritative for the zones it is given, on a free loopback port, and recurses for nobody.
+//! It is authoritative for the zones it is given, on a free loopback port, and recurses for nobody
+//! unless it is a [resolver](Bind::resolver).
 //! Updates signed with its TSIG key are taken for every zone that is not read-only. Because all
 //! names a test needs lie in its zones, it can stand in for a resolver too, such as Pebble's
 //! `-dnsserver`. Every file of it lies in its own folder. It runs as whoever runs the test.
@@ -104,7 +105,16 @@ impl Bind {
     /// If the Debian package `bind9` is not installed, or it does not start; the end of its log is
     /// in the error.
     pub async fn start(zones: Vec<Zone>) -> Result<Self> {
-        Self::start_at(free_address()?, None, zones).await
+        Self::start_at(free_address()?, Role::Primary, zones).await
+    }
+
+    /// The same, but it follows an alias from one of its zones into another, as a resolver does: an
+    /// authoritative server leaves that to who asks.
+    ///
+    /// # Errors
+    /// Those of [`Bind::start`].
+    pub async fn resolver(zones: Vec<Zone>) -> Result<Self> {
+        Self::start_at(free_address()?, Role::Resolver, zones).await
     }
 
     /// Starts a secondary for the same zones and waits until it has them. It is not told of
@@ -113,27 +123,23 @@ impl Bind {
     /// # Errors
     /// If it does not start; the end of its log is in the error.
     pub async fn secondary(&self) -> Result<Self> {
-        let mut server =
-            Self::start_at(free_address()?, Some(self.address), self.zones.clone()).await?;
+        let role = Role::Secondary(self.address);
+        let mut server = Self::start_at(free_address()?, role, self.zones.clone()).await?;
         let front = SocketAddr::from((SECONDARY, self.address.port()));
         server.relay = Some(Relay::start(front, server.address).await?);
         Ok(server)
     }
 
-    async fn start_at(
-        address: SocketAddr,
-        primary: Option<SocketAddr>,
-        zones: Vec<Zone>,
-    ) -> Result<Self> {
+    async fn start_at(address: SocketAddr, role: Role, zones: Vec<Zone>) -> Result<Self> {
         let dir = TestDir::new("bind")?;
         let control = free_address()?;
-        if primary.is_none() {
+        if !matches!(role, Role::Secondary(_)) {
             for zone in &zones {
                 let text = format!("$TTL 5\n{}\n", zone.records.join("\n"));
                 fs::write(dir.path().join(file(zone)), text)?;
             }
         }
-        let config = config(dir.path(), address, control, primary, &zones);
+        let config = config(dir.path(), address, control, role, &zones);
         fs::write(dir.path().join("named.conf"), config)?;
         fs::write(dir.path().join("rndc.key"), key(CONTROL_KEY))?;
         let mut server = Self {
@@ -277,6 +283,15 @@ impl Bind {
     }
 }
 
+/// What a server is to its zones.
+#[derive(Clone, Copy, Debug)]
+enum Role {
+    Primary,
+    /// A primary that answers for others as well; it knows none.
+    Resolver,
+    Secondary(SocketAddr),
+}
+
 /// Passes datagrams on from `front`, each answer to who asked.
 #[derive(Debug)]
 struct Relay {
@@ -334,16 +349,20 @@ fn config(
     dir: &Path,
     address: SocketAddr,
     control: SocketAddr,
-    primary: Option<SocketAddr>,
+    role: Role,
     zones: &[Zone],
 ) -> String {
+    let recursion = match role {
+        Role::Resolver => "yes; allow-recursion { any; }",
+        Role::Primary | Role::Secondary(_) => "no",
+    };
     let mut text = format!(
         "options {{\n\
          directory {dir:?};\n\
          managed-keys-directory {dir:?};\n\
          pid-file none; lock-file none; session-keyfile none;\n\
          listen-on port {} {{ {}; }}; listen-on-v6 {{ none; }};\n\
-         recursion no; notify no; dnssec-validation no; empty-zones-enable no;\n\
+         recursion {recursion}; notify no; dnssec-validation no; empty-zones-enable no;\n\
          allow-query {{ any; }}; allow-transfer {{ any; }};\n\
          }};\n\
          controls {{ inet {} port {} allow {{ 127.0.0.0/8; }} keys {{ {CONTROL_KEY}; }}; }};\n\
@@ -357,16 +376,16 @@ fn config(
     );
     for zone in zones {
         let name = &zone.name;
-        let role = match primary {
-            Some(primary) => format!(
+        let role = match role {
+            Role::Secondary(primary) => format!(
                 "type secondary; primaries {{ {} port {}; }};",
                 primary.ip(),
                 primary.port()
             ),
-            None if zone.updates => {
+            _ if zone.updates => {
                 format!("type primary; allow-update {{ key {UPDATE_KEY:?}; }};")
             }
-            None => "type primary;".to_owned(),
+            _ => "type primary;".to_owned(),
         };
         text += &format!("zone {name:?} {{ {role} file {:?}; }};\n", file(zone));
     }

@@ -6,7 +6,9 @@
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
-use certfleet_core::{CertificateId, FleetName, KeyRing, NameSet, Record, seal::MasterKey};
+use certfleet_core::{
+    Bundle, CertificateId, FleetName, KeyRing, NameSet, Record, seal::MasterKey,
+};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -17,6 +19,7 @@ use crate::{
     pebble::{Pebble, PebbleOptions},
     process::TestDir,
     redis::{self, RedisServer},
+    relay::Relay,
     secrets::Secrets,
     watch::Watch,
 };
@@ -32,6 +35,13 @@ pub struct Options {
     pub lease_ttl: Duration,
     /// How often a node looks by itself what is due.
     pub renew_check: Duration,
+    /// The CA. It asks for HTTP-01 answers at HAProxy's HTTP frontend, unless the port is set, and
+    /// for TLS-ALPN-01 answers at its HTTPS frontend.
+    pub ca: PebbleOptions,
+    /// How late everything arrives that the nodes and the CA say to each other.
+    pub ca_delay: Option<Duration>,
+    /// Further settings of every node.
+    pub environment: BTreeMap<&'static str, String>,
 }
 
 impl Default for Options {
@@ -42,6 +52,9 @@ impl Default for Options {
             certificates: vec!["a.certfleet.test+b.certfleet.test"],
             lease_ttl: Duration::from_secs(5),
             renew_check: Duration::from_millis(500),
+            ca: PebbleOptions::new(0),
+            ca_delay: None,
+            environment: BTreeMap::new(),
         }
     }
 }
@@ -59,6 +72,7 @@ pub struct LocalFleet {
     pub redis: RedisServer,
     /// Trusts the CA's root and nothing else.
     pub client: Client,
+    relay: Option<Relay>,
     certificates: Vec<NameSet>,
     master_key: String,
     dir: TestDir,
@@ -89,17 +103,34 @@ impl LocalFleet {
         let mut configs: Vec<_> = configs.collect::<Result<_>>()?;
         let servers: Vec<_> = configs.iter().map(Config::server).collect();
         let haproxy = HaProxy::start(&servers).await?;
-        let pebble = Pebble::start(PebbleOptions::new(haproxy.http().port())).await?;
+        let mut ca = options.ca;
+        if ca.http_port == 0 {
+            ca.http_port = haproxy.http().port();
+        }
+        ca.tls_port = Some(haproxy.https().port());
+        let pebble = Pebble::start(ca).await?;
+        let relay = match options.ca_delay {
+            Some(delay) => Some(Relay::start(pebble.address(), delay).await?),
+            None => None,
+        };
+        let directory = relay.as_ref().map_or_else(
+            || pebble.directory_url(),
+            |relay| format!("https://{}/dir", relay.address()),
+        );
         let root = pebble.issuing_root_pem().await?;
         fs::write(dir.path().join("root.pem"), &root)?;
 
         let master_key = MasterKey::generate_base64().to_string();
-        let environment = BTreeMap::from([
+        let domains = match options.certificates.join(",") {
+            none if none.is_empty() => "none".to_owned(),
+            some => some,
+        };
+        let mut environment = BTreeMap::from([
             ("CERTFLEET_FLEET", NAME.to_owned()),
             ("CERTFLEET_REDIS_URL", redis.url()),
-            ("CERTFLEET_DOMAINS", options.certificates.join(",")),
+            ("CERTFLEET_DOMAINS", domains),
             ("CERTFLEET_EMAIL", "ops@certfleet.test".to_owned()),
-            ("CERTFLEET_ACME_DIRECTORY", pebble.directory_url()),
+            ("CERTFLEET_ACME_DIRECTORY", directory),
             (
                 "CERTFLEET_ACME_CA_FILE",
                 pebble.ca_file().display().to_string(),
@@ -111,6 +142,7 @@ impl LocalFleet {
                 millis(options.renew_check),
             ),
         ]);
+        environment.extend(options.environment);
         for config in &mut configs {
             config.environment.clone_from(&environment);
         }
@@ -124,6 +156,7 @@ impl LocalFleet {
             pebble,
             redis,
             client: Client::trusting(&root)?,
+            relay,
             certificates: certificates.collect::<Result<_, _>>()?,
             master_key,
             dir,
@@ -210,15 +243,96 @@ impl LocalFleet {
         node.run(&["renew", id.as_str()]).await.map(drop)
     }
 
+    /// Has the fleet get a certificate for `names`, joined by `+`, by the command an operator would
+    /// type, with further arguments such as `--challenge`; gives its place among the others.
+    ///
+    /// # Errors
+    /// If the command fails.
+    pub async fn add(&mut self, names: &str, terms: &[&str]) -> Result<usize> {
+        let node = self.nodes.first().context("a fleet has a node")?;
+        node.run(&[&["add", names], terms].concat()).await?;
+        self.expect(names)
+    }
+
+    /// Knows the certificate for `names`, joined by `+`, that the fleet gets by another way; gives
+    /// its place among the others.
+    ///
+    /// # Errors
+    /// If these are no names.
+    pub fn expect(&mut self, names: &str) -> Result<usize> {
+        self.certificates.push(names.parse()?);
+        Ok(self.certificates.len() - 1)
+    }
+
+    /// Starts a further node, which the balancer does not know, and waits until it is ready.
+    ///
+    /// # Errors
+    /// If it does not get so.
+    pub async fn join(&mut self, id: &str) -> Result<()> {
+        let environment = self.nodes.first().context("a fleet has a node")?;
+        let environment = environment.config().environment.clone();
+        let mut node = Node::start(Config::new(id, self.dir.path(), environment)?)?;
+        node.ready().await?;
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    /// Waits until no node serves a certificate any more.
+    ///
+    /// # Errors
+    /// If one still does after `limit`.
+    pub async fn gone(&self, certificate: usize, limit: Duration) -> Result<()> {
+        let end = Instant::now() + limit;
+        let name = self.certificates[certificate].primary().as_str();
+        for node in &self.nodes {
+            while let Ok(answer) = node.get(&self.client, name).await {
+                ensure!(
+                    Instant::now() < end,
+                    "{} serves {} for {name}",
+                    node.id(),
+                    answer.serial
+                );
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// What `certfleet show` prints of a certificate.
+    ///
+    /// # Errors
+    /// If the command fails.
+    pub async fn show(&self, certificate: usize) -> Result<String> {
+        let id = self.id(certificate);
+        let node = self.nodes.first().context("a fleet has a node")?;
+        node.run(&["show", id.as_str()]).await
+    }
+
+    /// Kills a node (SIGKILL) and loses all that nodes and CA have under way, so that nothing of
+    /// what it was saying arrives; gives what it was started with.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn kill(&mut self, id: &str) -> Result<Config> {
+        let node = self.nodes.remove(self.position(id)?);
+        let config = node.config().clone();
+        drop(node);
+        if let Some(relay) = &self.relay {
+            relay.cut();
+        }
+        Ok(config)
+    }
+
     /// The serial number each running node serves for a certificate.
     ///
     /// # Errors
     /// If one does not serve it.
     pub async fn serials(&self, certificate: usize) -> Result<Vec<String>> {
-        let name = self.certificates[certificate].primary().as_str();
+        let primary = self.certificates[certificate].primary().as_str();
+        let name = primary.replace('*', "any");
         let mut serials = Vec::new();
         for node in &self.nodes {
-            serials.push(node.get(&self.client, name).await?.serial);
+            serials.push(node.get(&self.client, &name).await?.serial);
         }
         Ok(serials)
     }
@@ -261,15 +375,48 @@ impl LocalFleet {
         Record::from_fields(&fields).with_context(|| key)
     }
 
+    /// A certificate's chain and key, opened with the fleet's master key.
+    ///
+    /// # Errors
+    /// If there is no record, or it does not open.
+    pub async fn bundle(&self, certificate: usize) -> Result<Bundle> {
+        let fleet: FleetName = NAME.parse()?;
+        let ring = KeyRing::new(MasterKey::from_base64(&self.master_key)?, vec![]);
+        Ok(self.record(certificate).await?.open(&fleet, &ring)?)
+    }
+
     /// The leases that are held, by their keys.
     ///
     /// # Errors
     /// If Redis does not answer.
     pub async fn leases(&self) -> Result<Vec<String>> {
-        let keys = self
-            .redis
-            .cli(&["KEYS", &self.key("lease:*").replace(['{', '}'], "?")])
-            .await?;
+        self.keys("lease:").await
+    }
+
+    /// Waits until nothing is left of any work: no lease, no answer on the challenge board nor a
+    /// note of one, no failed attempt.
+    ///
+    /// # Errors
+    /// What is left after `limit`.
+    pub async fn cleared(&self, limit: Duration) -> Result<()> {
+        let end = Instant::now() + limit;
+        loop {
+            let mut left = Vec::new();
+            for kind in ["lease:", "challenge:", "answers:", "attempt:"] {
+                left.extend(self.keys(kind).await?);
+            }
+            if left.is_empty() {
+                return Ok(());
+            }
+            ensure!(Instant::now() < end, "left after {limit:?}: {left:?}");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The fleet's keys in Redis whose names begin so.
+    async fn keys(&self, begin: &str) -> Result<Vec<String>> {
+        let pattern = self.key(&format!("{begin}*")).replace(['{', '}'], "?");
+        let keys = self.redis.cli(&["KEYS", &pattern]).await?;
         Ok(keys
             .lines()
             .filter(|line| !line.is_empty())
@@ -296,12 +443,10 @@ impl LocalFleet {
     /// # Errors
     /// If a record does not open.
     pub async fn secrets(&self) -> Result<Secrets> {
-        let fleet: FleetName = NAME.parse()?;
-        let ring = KeyRing::new(MasterKey::from_base64(&self.master_key)?, vec![]);
         let mut secrets = Secrets::markers();
         secrets.add_text("the master key", self.master_key.trim_end_matches('='));
         for certificate in 0..self.certificates.len() {
-            let bundle = self.record(certificate).await?.open(&fleet, &ring)?;
+            let bundle = self.bundle(certificate).await?;
             let name = format!("the key of {}", self.id(certificate));
             secrets.add_key(&name, bundle.key().secret_der())?;
         }

@@ -4,8 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{Request, body::Body, client::conn::http1, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Method, Request, body::Body, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -23,14 +23,31 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// If it does not answer in time, or not by HTTP.
 pub async fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
+    send(address, Method::GET, path, "").await
+}
+
+/// The status and body of what `address` answers to a request with a body of JSON, or without one
+/// if it is empty.
+///
+/// # Errors
+/// Those of [`get`].
+pub async fn send(
+    address: SocketAddr,
+    method: Method,
+    path: &str,
+    json: &str,
+) -> Result<(u16, String)> {
+    let what = format!("{method} http://{address}{path}");
     let answer = async {
         let stream = TcpStream::connect(address).await?;
-        exchange(stream, &address.to_string(), path).await
+        let request = request(&address.to_string(), method, path, json)?;
+        over(stream, request).await
     };
     timeout(LIMIT, answer)
         .await
-        .with_context(|| format!("no answer to GET {path} within {LIMIT:?}"))?
-        .with_context(|| format!("GET http://{address}{path}"))
+        .with_context(|| format!("no answer within {LIMIT:?}"))
+        .flatten()
+        .context(what)
 }
 
 /// One GET over a connection that is there already, which it closes.
@@ -38,11 +55,26 @@ pub(crate) async fn exchange<S>(stream: S, host: &str, path: &str) -> Result<(u1
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(path)
+    over(stream, request(host, Method::GET, path, "")?).await
+}
+
+fn request(host: &str, method: Method, path: &str, json: &str) -> Result<Request<Full<Bytes>>> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
         .header(header::HOST, host)
-        .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())?;
+        .header(header::CONNECTION, "close");
+    if !json.is_empty() {
+        request = request.header(header::CONTENT_TYPE, "application/json");
+    }
+    Ok(request.body(Full::new(Bytes::from(json.to_owned())))?)
+}
+
+async fn over<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(u16, String)>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let answer = async {
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();

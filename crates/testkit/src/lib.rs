@@ -18,6 +18,7 @@ pub mod pebble;
 pub mod process;
 pub mod pubsub;
 pub mod redis;
+pub mod relay;
 pub mod scenario;
 pub mod secrets;
 pub mod tools;

@@ -177,6 +177,14 @@ impl Node {
         text.parse()
     }
 
+    /// Sends a request with a body of JSON to its admin port; gives status and body.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub async fn admin(&self, method: &str, path: &str, json: &str) -> Result<(u16, String)> {
+        http::send(self.config.admin, method.parse()?, path, json).await
+    }
+
     /// Asks it, and no other node, for its page by HTTPS.
     ///
     /// # Errors

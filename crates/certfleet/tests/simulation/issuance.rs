@@ -245,6 +245,21 @@ async fn a_revoked_certificate_is_replaced_at_once_and_once() {
     assert_eq!(world.issuer.orders(), 2);
 }
 
+/// A CA that suggests times gone by for whatever it issues is not asked for certificate after
+/// certificate.
+#[tokio::test(start_paused = true)]
+async fn a_window_that_is_always_over_is_no_endless_loop() {
+    let world = World::new();
+    let past = world.now().before(2 * HOUR);
+    world.issuer.suggest(world.id(), past, past.after(HOUR));
+    let node = world.node("a").await;
+    world.until(|| node.serves(generation(1))).await;
+    tokio::time::sleep(HOUR / 2).await;
+    assert_eq!(world.issuer.orders(), 1);
+    tokio::time::sleep(5 * HOUR).await;
+    assert!((2..=6).contains(&world.issuer.orders()));
+}
+
 /// A certificate whose key is in other hands: one order for the whole fleet, a new key, and only
 /// then the revocation, once.
 #[tokio::test(start_paused = true)]
