@@ -52,6 +52,20 @@ fn words(event: &Event) -> (Style, String) {
         EventKind::CommitRefused => (Style::Red, format!("was refused: {detail}")),
         EventKind::AttemptFailed => (Style::Red, format!("{subject}: {detail}")),
         EventKind::Alarm => (Style::Red, format!("ALARM {subject}: {detail}")),
+        EventKind::Waiting => (Style::Yellow, format!("{subject} waits: {detail}")),
+        EventKind::Added => (Style::Bold, format!("was told to get {subject} ({detail})")),
+        EventKind::Removed => (Style::Bold, format!("removed {subject} {detail}")),
+        EventKind::Revoked => (Style::Bold, format!("had {subject} revoked: {detail}")),
+        EventKind::Suggested => (
+            Style::Dim,
+            format!("heard the CA's suggestion for {subject}: {detail}"),
+        ),
+        EventKind::AccountChanged => (
+            Style::Bold,
+            format!("changed the fleet's account at {subject}"),
+        ),
+        EventKind::Cleared => (Style::Dim, format!("cleared away for {subject}: {detail}")),
+        EventKind::ClockSkew => (Style::Red, format!("{subject}: {detail}")),
         EventKind::SealRefused => (Style::Red, format!("did not take {subject}: {detail}")),
         EventKind::Restored => (Style::Green, format!("put {subject} back: {detail}")),
     }
