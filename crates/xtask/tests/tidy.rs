@@ -15,7 +15,6 @@ const INWARD: [(&str, &[&str]); 8] = [
     ("store", &["certfleet-core"]),
     ("redis", &["certfleet-core", "certfleet-store"]),
     ("acme", &["certfleet-core"]),
-    ("dns", &[]),
     ("tls", &["certfleet-core"]),
     ("dns", &[]),
     (
