@@ -18,10 +18,15 @@
 //! rustls configuration.
 //!
 //! # The life of a certificate
-//! The modules, in the order a certificate meets them: `renewer` finds it due; `issuance` takes
-//! the lease and walks it to the commit, with `account` for the CA's account and `challenge` for
-//! the answers; `follower` hears of the commit on every node; `installer` verifies and publishes
-//! it; `heartbeat` tells the fleet what is served.
+//! The modules, in the order a certificate meets them: `wanted` knows it, from the configuration,
+//! from an [`operator`], or from `on_demand`; `renewer` finds it due; `issuance` takes the lease and
+//! walks it to the commit, with `issuers` and `account` for the CA, `budget` for the CA's limits and
+//! `challenge` for the answers; `follower` hears of the commit on every node; `installer` verifies
+//! and publishes it; `heartbeat` tells the fleet what is served; `suggestions` asks the CA when the
+//! next one is to come.
+//!
+//! Certificates come and go while a node runs: [`Handle::operator`] adds, removes, renews and
+//! revokes them.
 
 mod account;
 pub mod accounts;
