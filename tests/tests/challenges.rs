@@ -1,7 +1,7 @@
 //! Every way of validation through a fleet of three nodes, and what is left of it: nothing.
 //!
-//! The CA comes in by the balancer, several times for each challenge, so that it meets nodes that
-//! did not order. The name server is BIND.
+//! The CA comes in by the balancer, with the PROXY protocol and without, several times for each
+//! challenge, so that it meets nodes that did not order. The name server is BIND.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -37,6 +37,7 @@ async fn every_way_of_validation_gets_its_certificate_and_leaves_nothing() -> Re
             dns_server: Some(bind.address()),
             ..PebbleOptions::new(0)
         },
+        proxy_protocol: true,
         environment: dns(&bind),
         ..Options::default()
     })
@@ -63,7 +64,11 @@ async fn every_way_of_validation_gets_its_certificate_and_leaves_nothing() -> Re
             matches!(event.kind, EventKind::Committed | EventKind::AttemptFailed)
         });
         let done = done.await?;
-        ensure!(done.kind == EventKind::Committed, "{names}: {}", done.detail);
+        ensure!(
+            done.kind == EventKind::Committed,
+            "{names}: {}",
+            done.detail
+        );
         fleet.converged(added, "", STEP).await?;
         ensure!(fleet.pebble.orders() == orders + 1, "{names}: more orders");
         if let Some(name) = records {
@@ -115,7 +120,10 @@ async fn another_way_is_tried_at_once_where_one_fails() -> Result<()> {
         })
         .await?;
     let after = committed.at.since(failed.at);
-    ensure!(after < Duration::from_secs(5), "tried again after {after:?}");
+    ensure!(
+        after < Duration::from_secs(5),
+        "tried again after {after:?}"
+    );
     fleet.converged(added, "", STEP).await?;
     let shown = fleet.show(added).await?;
     ensure!(

@@ -104,7 +104,10 @@ async fn the_next_node_finishes_and_nothing_is_left() -> Result<()> {
         ));
     }
     fleet.cleared(LINGER).await?;
-    println!("killed at                            served\n{}", table.join("\n"));
+    println!(
+        "killed at                            served\n{}",
+        table.join("\n")
+    );
     Ok(())
 }
 
@@ -144,7 +147,11 @@ async fn kill_at(
         point.challenge
     );
     let record = fleet.record(added).await?;
-    ensure!(record.serial == serial, "{serial} is served, not {}", record.serial);
+    ensure!(
+        record.serial == serial,
+        "{serial} is served, not {}",
+        record.serial
+    );
     // The lease of a node that died after its commit ends by itself.
     let end = Instant::now() + LEASE_TTL * 2;
     while !fleet.leases().await?.is_empty() {

@@ -6,14 +6,12 @@
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
-use certfleet_core::{
-    Bundle, CertificateId, FleetName, KeyRing, NameSet, Record, seal::MasterKey,
-};
+use certfleet_core::{Bundle, CertificateId, FleetName, KeyRing, NameSet, Record, seal::MasterKey};
 use tokio::time::{Instant, sleep};
 
 use crate::{
     client::Client,
-    haproxy::HaProxy,
+    haproxy::{self, HaProxy},
     load::Plan,
     node::{Config, Node},
     pebble::{Pebble, PebbleOptions},
@@ -35,6 +33,8 @@ pub struct Options {
     pub lease_ttl: Duration,
     /// How often a node looks by itself what is due.
     pub renew_check: Duration,
+    /// Whether the balancer tells the nodes by the PROXY protocol whose connections it passes on.
+    pub proxy_protocol: bool,
     /// The CA. It asks for HTTP-01 answers at HAProxy's HTTP frontend, unless the port is set, and
     /// for TLS-ALPN-01 answers at its HTTPS frontend.
     pub ca: PebbleOptions,
@@ -52,6 +52,7 @@ impl Default for Options {
             certificates: vec!["a.certfleet.test+b.certfleet.test"],
             lease_ttl: Duration::from_secs(5),
             renew_check: Duration::from_millis(500),
+            proxy_protocol: false,
             ca: PebbleOptions::new(0),
             ca_delay: None,
             environment: BTreeMap::new(),
@@ -102,7 +103,11 @@ impl LocalFleet {
         let configs = ids.map(|id| Config::new(&id, dir.path(), BTreeMap::new()));
         let mut configs: Vec<_> = configs.collect::<Result<_>>()?;
         let servers: Vec<_> = configs.iter().map(Config::server).collect();
-        let haproxy = HaProxy::start(&servers).await?;
+        let haproxy = if options.proxy_protocol {
+            HaProxy::start_with_proxy_protocol(&servers).await?
+        } else {
+            HaProxy::start(&servers).await?
+        };
         let mut ca = options.ca;
         if ca.http_port == 0 {
             ca.http_port = haproxy.http().port();
@@ -142,6 +147,9 @@ impl LocalFleet {
                 millis(options.renew_check),
             ),
         ]);
+        if options.proxy_protocol {
+            environment.insert("CERTFLEET_PROXY_PROTOCOL_FROM", haproxy::PROXY.to_string());
+        }
         environment.extend(options.environment);
         for config in &mut configs {
             config.environment.clone_from(&environment);
