@@ -38,7 +38,7 @@ async fn every_way_of_validation_gets_its_certificate_and_leaves_nothing() -> Re
             ..PebbleOptions::new(0)
         },
         proxy_protocol: true,
-        environment: dns(&bind),
+        environment: bind.settings(),
         ..Options::default()
     })
     .await?;
@@ -91,7 +91,7 @@ async fn another_way_is_tried_at_once_where_one_fails() -> Result<()> {
     let zone = Zone::new("certfleet.test").record("a A 127.0.0.1");
     let bind = Bind::start(vec![zone]).await?;
     // Until a certificate is served the balancer sends no HTTPS, so the first comes by the DNS.
-    let mut environment = dns(&bind);
+    let mut environment = bind.settings();
     environment.insert("CERTFLEET_CHALLENGES", "dns-01".to_owned());
     let mut fleet = LocalFleet::serving(Options {
         certificates: vec!["base.certfleet.test"],
@@ -153,25 +153,6 @@ async fn an_address_has_a_certificate_too() -> Result<()> {
     fleet.renew(0).await?;
     fleet.converged(0, &first, STEP).await?;
     fleet.cleared(LINGER).await
-}
-
-/// The settings of a fleet whose records are at `bind`, which it asks for everything too.
-fn dns(bind: &Bind) -> BTreeMap<&'static str, String> {
-    let address = bind.address();
-    let options = format!(
-        "nameserver={address},key_name={},key={}",
-        bind.key_name(),
-        bind.key()
-    );
-    BTreeMap::from([
-        ("CERTFLEET_DNS_PROVIDER", "rfc2136".to_owned()),
-        ("CERTFLEET_DNS_OPTIONS", options),
-        ("CERTFLEET_DNS_RESOLVERS", address.to_string()),
-        (
-            "CERTFLEET_DNS_AUTHORITATIVE_PORT",
-            address.port().to_string(),
-        ),
-    ])
 }
 
 /// How many TLS-ALPN-01 challenges each node has answered.
