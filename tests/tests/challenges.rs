@@ -1,7 +1,7 @@
 //! Every way of validation through a fleet of three nodes, and what is left of it: nothing.
 //!
-//! The CA comes in by the balancer, several times for each challenge, so that it meets nodes that
-//! did not order. The name server is BIND.
+//! The CA comes in by the balancer, with the PROXY protocol and without, several times for each
+//! challenge, so that it meets nodes that did not order. The name server is BIND.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -37,7 +37,8 @@ async fn every_way_of_validation_gets_its_certificate_and_leaves_nothing() -> Re
             dns_server: Some(bind.address()),
             ..PebbleOptions::new(0)
         },
-        environment: dns(&bind),
+        proxy_protocol: true,
+        environment: bind.settings(),
         ..Options::default()
     })
     .await?;
@@ -63,7 +64,11 @@ async fn every_way_of_validation_gets_its_certificate_and_leaves_nothing() -> Re
             matches!(event.kind, EventKind::Committed | EventKind::AttemptFailed)
         });
         let done = done.await?;
-        ensure!(done.kind == EventKind::Committed, "{names}: {}", done.detail);
+        ensure!(
+            done.kind == EventKind::Committed,
+            "{names}: {}",
+            done.detail
+        );
         fleet.converged(added, "", STEP).await?;
         ensure!(fleet.pebble.orders() == orders + 1, "{names}: more orders");
         if let Some(name) = records {
@@ -86,7 +91,7 @@ async fn another_way_is_tried_at_once_where_one_fails() -> Result<()> {
     let zone = Zone::new("certfleet.test").record("a A 127.0.0.1");
     let bind = Bind::start(vec![zone]).await?;
     // Until a certificate is served the balancer sends no HTTPS, so the first comes by the DNS.
-    let mut environment = dns(&bind);
+    let mut environment = bind.settings();
     environment.insert("CERTFLEET_CHALLENGES", "dns-01".to_owned());
     let mut fleet = LocalFleet::serving(Options {
         certificates: vec!["base.certfleet.test"],
@@ -115,7 +120,10 @@ async fn another_way_is_tried_at_once_where_one_fails() -> Result<()> {
         })
         .await?;
     let after = committed.at.since(failed.at);
-    ensure!(after < Duration::from_secs(5), "tried again after {after:?}");
+    ensure!(
+        after < Duration::from_secs(5),
+        "tried again after {after:?}"
+    );
     fleet.converged(added, "", STEP).await?;
     let shown = fleet.show(added).await?;
     ensure!(
@@ -145,25 +153,6 @@ async fn an_address_has_a_certificate_too() -> Result<()> {
     fleet.renew(0).await?;
     fleet.converged(0, &first, STEP).await?;
     fleet.cleared(LINGER).await
-}
-
-/// The settings of a fleet whose records are at `bind`, which it asks for everything too.
-fn dns(bind: &Bind) -> BTreeMap<&'static str, String> {
-    let address = bind.address();
-    let options = format!(
-        "nameserver={address},key_name={},key={}",
-        bind.key_name(),
-        bind.key()
-    );
-    BTreeMap::from([
-        ("CERTFLEET_DNS_PROVIDER", "rfc2136".to_owned()),
-        ("CERTFLEET_DNS_OPTIONS", options),
-        ("CERTFLEET_DNS_RESOLVERS", address.to_string()),
-        (
-            "CERTFLEET_DNS_AUTHORITATIVE_PORT",
-            address.port().to_string(),
-        ),
-    ])
 }
 
 /// How many TLS-ALPN-01 challenges each node has answered.

@@ -5,7 +5,7 @@
 //! All that the nodes and the CA say to each other arrives late, so that each step lasts longer
 //! than it takes to see it and to kill; and what the dead node was saying is lost with it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use certfleet_store::event::{Event, EventKind};
@@ -75,6 +75,9 @@ async fn the_next_node_finishes_and_nothing_is_left() -> Result<()> {
         zone = zone.record(&format!("p{number} A 127.0.0.1"));
     }
     let bind = Bind::start(vec![zone]).await?;
+    // A record is waited for a while, so that the moment before the CA is told lasts.
+    let mut environment = bind.settings();
+    environment.insert("CERTFLEET_DNS_PROPAGATION", "1s".to_owned());
     let mut fleet = LocalFleet::serving(Options {
         certificates: vec!["base.certfleet.test"],
         lease_ttl: LEASE_TTL,
@@ -87,7 +90,7 @@ async fn the_next_node_finishes_and_nothing_is_left() -> Result<()> {
             ..PebbleOptions::new(0)
         },
         ca_delay: Some(DELAY),
-        environment: dns(&bind),
+        environment,
         ..Options::default()
     })
     .await?;
@@ -104,7 +107,10 @@ async fn the_next_node_finishes_and_nothing_is_left() -> Result<()> {
         ));
     }
     fleet.cleared(LINGER).await?;
-    println!("killed at                            served\n{}", table.join("\n"));
+    println!(
+        "killed at                            served\n{}",
+        table.join("\n")
+    );
     Ok(())
 }
 
@@ -144,7 +150,11 @@ async fn kill_at(
         point.challenge
     );
     let record = fleet.record(added).await?;
-    ensure!(record.serial == serial, "{serial} is served, not {}", record.serial);
+    ensure!(
+        record.serial == serial,
+        "{serial} is served, not {}",
+        record.serial
+    );
     // The lease of a node that died after its commit ends by itself.
     let end = Instant::now() + LEASE_TTL * 2;
     while !fleet.leases().await?.is_empty() {
@@ -164,21 +174,4 @@ async fn kill_at(
     ensure!(again == serial, "{serial} is not the newest: {again}");
     fleet.balanced().await?;
     Ok((took, dead, record.issued_by.to_string()))
-}
-
-/// The settings of a fleet whose records are at `bind`. A record is waited for a while, so that the
-/// moment before the CA is told lasts.
-fn dns(bind: &Bind) -> BTreeMap<&'static str, String> {
-    let options = format!(
-        "nameserver={},key_name={},key={}",
-        bind.address(),
-        bind.key_name(),
-        bind.key()
-    );
-    BTreeMap::from([
-        ("CERTFLEET_DNS_PROVIDER", "rfc2136".to_owned()),
-        ("CERTFLEET_DNS_OPTIONS", options),
-        ("CERTFLEET_DNS_RESOLVERS", bind.address().to_string()),
-        ("CERTFLEET_DNS_PROPAGATION", "1s".to_owned()),
-    ])
 }

@@ -48,7 +48,10 @@ async fn one_question_and_one_order_for_all_first_handshakes() -> Result<()> {
     let start = Instant::now();
     let outcomes = handshakes(&fleet, PERMITTED, CLIENTS).await?;
     let took = start.elapsed();
-    let failed: Vec<_> = outcomes.iter().filter_map(|one| one.as_ref().err()).collect();
+    let failed: Vec<_> = outcomes
+        .iter()
+        .filter_map(|one| one.as_ref().err())
+        .collect();
     ensure!(
         failed.is_empty(),
         "{} of {CLIENTS} failed, the first: {:#}",
@@ -70,7 +73,10 @@ async fn one_question_and_one_order_for_all_first_handshakes() -> Result<()> {
     let outcomes = handshakes(&fleet, FORBIDDEN, DENIED).await?;
     let served = outcomes.iter().filter(|one| one.is_ok()).count();
     ensure!(served == 0, "{served} handshakes for {FORBIDDEN} succeeded");
-    ensure!(fleet.pebble.orders() == orders + 1, "ordered for {FORBIDDEN}");
+    ensure!(
+        fleet.pebble.orders() == orders + 1,
+        "ordered for {FORBIDDEN}"
+    );
 
     let asked = asked.lock().expect("nobody panics with it");
     let wanted = [(FORBIDDEN.to_owned(), 1), (PERMITTED.to_owned(), 1)];
@@ -84,7 +90,11 @@ async fn one_question_and_one_order_for_all_first_handshakes() -> Result<()> {
 }
 
 /// As many handshakes for `name` at the same moment, through the balancer.
-async fn handshakes(fleet: &LocalFleet, name: &'static str, count: usize) -> Result<Vec<Result<()>>> {
+async fn handshakes(
+    fleet: &LocalFleet,
+    name: &'static str,
+    count: usize,
+) -> Result<Vec<Result<()>>> {
     let barrier = Arc::new(Barrier::new(count));
     let mut clients = JoinSet::new();
     for _ in 0..count {
@@ -127,7 +137,11 @@ async fn answer(mut stream: TcpStream, asked: Asked) -> Result<()> {
         .expect("nobody panics with it")
         .entry(name.to_owned())
         .or_default() += 1;
-    let status = if name == PERMITTED { "200 OK" } else { "403 Forbidden" };
+    let status = if name == PERMITTED {
+        "200 OK"
+    } else {
+        "403 Forbidden"
+    };
     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     Ok(stream.write_all(answer.as_bytes()).await?)
 }

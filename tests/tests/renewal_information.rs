@@ -68,7 +68,11 @@ async fn it_is_renewed_within_the_window_and_says_what_it_replaces() -> Result<(
         })
         .await?;
     let at = renewed.at.to_string();
-    ensure!(start <= at && at <= end, "renewed {at}: {}", suggested.detail);
+    ensure!(
+        start <= at && at <= end,
+        "renewed {at}: {}",
+        suggested.detail
+    );
     // It may be renewed again by now, and the two counts are not read at once.
     let until = Instant::now() + STEP;
     while fleet.pebble.orders() != fleet.pebble.replacements() + 1 {

@@ -7,6 +7,7 @@
 //! `-dnsserver`. Every file of it lies in its own folder. It runs as whoever runs the test.
 
 use std::{
+    collections::BTreeMap,
     fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
@@ -172,6 +173,20 @@ impl Bind {
     #[must_use]
     pub fn key(&self) -> &'static str {
         SECRET
+    }
+
+    /// The settings of a fleet whose records are here, and which asks it for everything else too.
+    #[must_use]
+    pub fn settings(&self) -> BTreeMap<&'static str, String> {
+        let address = self.address();
+        let options = format!("nameserver={address},key_name={UPDATE_KEY},key={SECRET}");
+        let port = address.port().to_string();
+        BTreeMap::from([
+            ("CERTFLEET_DNS_PROVIDER", "rfc2136".to_owned()),
+            ("CERTFLEET_DNS_OPTIONS", options),
+            ("CERTFLEET_DNS_RESOLVERS", address.to_string()),
+            ("CERTFLEET_DNS_AUTHORITATIVE_PORT", port),
+        ])
     }
 
     /// The folder with its configuration, zones and log.

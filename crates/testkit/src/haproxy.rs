@@ -4,7 +4,14 @@
 //! whose `/healthz` does: a node must answer challenges before it has a certificate. It passes
 //! bytes on and knows nothing of TLS.
 
-use std::{fmt::Write, fs, net::SocketAddr, path::Path, process::Command, time::Duration};
+use std::{
+    fmt::Write,
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use tokio::{
@@ -23,6 +30,10 @@ const SOCKET: &str = "stats.sock";
 const STATUS: usize = 17;
 /// How long it may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// The address it comes from where it uses the PROXY protocol, so that servers can tell it from
+/// clients on the same host.
+pub const PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
 
 /// One node behind the balancer.
 #[derive(Clone, Debug)]
@@ -57,12 +68,13 @@ impl HaProxy {
     }
 
     /// The same, but it tells servers whose connections it passes on, by the PROXY protocol,
-    /// version 2. The checks go without, as they go to another port.
+    /// version 2, and comes to them from [`PROXY`]. The checks go without, as they go to another
+    /// port.
     ///
     /// # Errors
     /// Those of [`HaProxy::start`].
     pub async fn start_with_proxy_protocol(servers: &[Server]) -> Result<Self> {
-        Self::start_with(servers, "send-proxy-v2").await
+        Self::start_with(servers, &format!("send-proxy-v2 source {PROXY}")).await
     }
 
     async fn start_with(servers: &[Server], option: &str) -> Result<Self> {

@@ -17,14 +17,14 @@ const UNKNOWN: &str = "/.well-known/acme-challenge/unknown";
 const KNOWN: &str = "/.well-known/acme-challenge/known";
 const TTL: Duration = Duration::from_secs(60);
 
-/// Clients have loopback addresses of their own, and HAProxy has 127.0.0.1.
+/// Clients have loopback addresses of their own, and HAProxy has 127.0.0.4.
 const CLIENT: [u8; 4] = [127, 0, 0, 2];
 const OTHER: [u8; 4] = [127, 0, 0, 3];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_haproxy_both_ports_know_the_client() {
     let node = Node::start(&[
-        ("proxy_protocol_from", "127.0.0.1"),
+        ("proxy_protocol_from", "127.0.0.4"),
         ("challenge_allow", "127.0.0.2"),
     ])
     .await;
@@ -47,7 +47,7 @@ async fn behind_haproxy_both_ports_know_the_client() {
     // Whoever is no balancer is taken for who it is, and one without its header is refused.
     let answer = node.https(node.https, OTHER, "/").await.unwrap();
     assert_eq!(answer.body, "127.0.0.3");
-    assert!(node.https(node.https, [127, 0, 0, 1], "/").await.is_err());
+    assert!(node.https(node.https, [127, 0, 0, 4], "/").await.is_err());
     let metrics = node.handle.metrics_text();
     for line in [
         "certfleet_tls_handshakes_total{result=\"proxy_missing\"} 1",
