@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use certfleet_core::Timestamp;
 use certfleet_redis::Redis;
 use certfleet_store::{ChangeFeed, Clock, Stored, SystemClock};
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 /// How many certificates there are.
 const CERTIFICATES: usize = 1000;
 /// How many the bare loop gets.
-const PLAIN: usize = 50;
+const PLAIN: usize = 30;
 /// How long all of them may take to be issued, or renewed.
 const LIMIT: Duration = Duration::from_secs(180);
 /// How long Redis is looked at while nothing is due.
@@ -27,7 +27,7 @@ const IDLE: Duration = Duration::from_secs(5);
 /// finalization, certificate, renewal information, and one nonce in twenty refused.
 const MOST_REQUESTS: f64 = 15.0;
 /// A renewal takes this many commands at the most, those in scripts included.
-const MOST_COMMANDS: f64 = 200.0;
+const MOST_COMMANDS: f64 = 120.0;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_is_ordered_once_and_the_work_is_shared() -> Result<()> {
@@ -89,15 +89,26 @@ async fn until_committed(fleet: &LocalFleet, store: &Redis, generation: u64) -> 
         if behind.is_empty() {
             break;
         }
-        ensure!(
-            Instant::now() < end,
-            "the sum of generations that each serves, after {LIMIT:?}: {behind:?}"
-        );
+        if Instant::now() > end {
+            let failed = failed(fleet).await?;
+            bail!("the sum of generations that each serves, after {LIMIT:?}: {behind:?}; {failed}");
+        }
         sleep(Duration::from_millis(500)).await;
     }
     let commits = records(store).await?;
     let last = commits.iter().map(|stored| stored.committed_at).max();
     last.context("nothing is committed")
+}
+
+/// How many certificates have failed, and how one of them did.
+async fn failed(fleet: &LocalFleet) -> Result<String> {
+    let pattern = fleet.key("attempt:*").replace(['{', '}'], "?");
+    let keys = fleet.redis.cli(&["KEYS", &pattern]).await?;
+    let Some(first) = keys.lines().next() else {
+        return Ok("none has failed".to_owned());
+    };
+    let attempt = fleet.redis.cli(&["--json", "HGETALL", first]).await?;
+    Ok(format!("{} have failed: {attempt}", keys.lines().count()))
 }
 
 async fn generations(node: &Node) -> Result<f64> {
@@ -220,10 +231,16 @@ async fn alone(fleet: &LocalFleet) -> Result<Duration> {
 /// All are due, and renewed once; what each renewal costs is bounded.
 async fn renewed(fleet: &LocalFleet, store: &Redis) -> Result<()> {
     until_asked(fleet, CERTIFICATES).await?;
+    println!(
+        "before and after {} s in which nothing is due:",
+        IDLE.as_secs()
+    );
+    costs(fleet)?;
     let start = Usage::read(fleet).await?;
     sleep(IDLE).await;
     let begin = Usage::read(fleet).await?;
     let idle = begin.since(&start);
+    costs(fleet)?;
 
     let (orders, issued) = (fleet.pebble.orders(), fleet.pebble.issued());
     let now = SystemClock.now();

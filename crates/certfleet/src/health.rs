@@ -40,7 +40,17 @@ impl Health {
         self.progress.changed.notify_one();
     }
 
-    /// The node's status now.
+    /// Whether traffic should come here; the same as in [`Self::status`], and cheaper.
+    pub(crate) fn is_ready(&self) -> bool {
+        let serves = || self.node.installer.publisher().count() > 0;
+        !self.is_stopping() && (serves() || self.node.wanted.is_empty())
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// The node's status now: a list of all it serves.
     pub(crate) fn status(&self) -> Status {
         let mut certificates: Vec<_> = self
             .node
@@ -57,7 +67,7 @@ impl Health {
             })
             .collect();
         certificates.sort_by(|a, b| a.id.cmp(&b.id));
-        let stopping = self.stopping.load(Ordering::Acquire);
+        let stopping = self.is_stopping();
         let store_up = self.progress.connected();
         let mut reasons = Vec::new();
         if stopping {
@@ -79,7 +89,7 @@ impl Health {
         }
         Status {
             node: self.node.id.clone(),
-            ready: !stopping && (!certificates.is_empty() || missing.is_empty()),
+            ready: self.is_ready(),
             reasons,
             store_up,
             epoch: self.progress.epoch(),

@@ -67,8 +67,8 @@ impl Heart {
             started_at: self.started_at,
             at: self.node.clock.now(),
             epoch: self.progress.epoch(),
-            certificates: self.node.installer.publisher().served().len() as u64,
-            ready: self.health.status().ready,
+            certificates: self.node.installer.publisher().count() as u64,
+            ready: self.health.is_ready(),
         }
     }
 }
