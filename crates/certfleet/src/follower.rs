@@ -103,7 +103,6 @@ impl Follower {
                     Some(position) if stored.epoch <= position.epoch => {}
                     _ => self.try_catch_up().await,
                 }
-                self.progress.due.notify_one();
             }
             Signal::Due(_) => self.progress.due.notify_one(),
             Signal::Wanted(id) => self.learn(&id).await,

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use certfleet_core::NodeId;
 use certfleet_store::{Backend, event::EventKind};
 use certfleet_tls::Stats;
 
@@ -30,6 +31,18 @@ impl Handle {
     #[must_use]
     pub fn status(&self) -> Status {
         self.health.status()
+    }
+
+    /// The node's name.
+    #[must_use]
+    pub fn node(&self) -> &NodeId {
+        &self.node.id
+    }
+
+    /// Whether traffic should come to the node. It takes no list of what is served.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.health.is_ready()
     }
 
     /// The node's metrics in Prometheus' text format, version 0.0.4.

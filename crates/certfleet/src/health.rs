@@ -40,14 +40,17 @@ impl Health {
         self.progress.changed.notify_one();
     }
 
-    /// Whether the node takes traffic; unlike [`Self::status`] it looks at no certificate.
+    /// Whether traffic should come here; the same as in [`Self::status`], and cheaper.
     pub(crate) fn is_ready(&self) -> bool {
-        let node = &*self.node;
-        let serves = node.installer.count() > 0 || node.wanted.count() == 0;
-        serves && !self.stopping.load(Ordering::Acquire)
+        let serves = || self.node.installer.publisher().count() > 0;
+        !self.is_stopping() && (serves() || self.node.wanted.is_empty())
     }
 
-    /// The node's status now.
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// The node's status now: a list of all it serves.
     pub(crate) fn status(&self) -> Status {
         let mut certificates: Vec<_> = self
             .node
@@ -64,7 +67,7 @@ impl Health {
             })
             .collect();
         certificates.sort_by(|a, b| a.id.cmp(&b.id));
-        let stopping = self.stopping.load(Ordering::Acquire);
+        let stopping = self.is_stopping();
         let store_up = self.progress.connected();
         let mut reasons = Vec::new();
         if stopping {

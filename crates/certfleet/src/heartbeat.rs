@@ -67,7 +67,7 @@ impl Heart {
             started_at: self.started_at,
             at: self.node.clock.now(),
             epoch: self.progress.epoch(),
-            certificates: self.node.installer.count() as u64,
+            certificates: self.node.installer.publisher().count() as u64,
             ready: self.health.is_ready(),
         }
     }

@@ -151,12 +151,6 @@ impl Installer {
             .cloned()
     }
 
-    /// How many certificates are served.
-    pub(crate) fn count(&self) -> usize {
-        let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
-        served.len()
-    }
-
     /// What is served, for status and metrics.
     pub(crate) fn publisher(&self) -> &Publisher {
         &self.publisher

@@ -34,7 +34,10 @@ pub(crate) struct Node {
 impl Node {
     /// How many certificates are wanted that this node does not serve.
     pub(crate) fn missing(&self) -> u32 {
-        let missing = self.wanted.count().saturating_sub(self.installer.count());
+        let missing = self
+            .wanted
+            .count()
+            .saturating_sub(self.installer.publisher().count());
         u32::try_from(missing).unwrap_or(u32::MAX)
     }
 

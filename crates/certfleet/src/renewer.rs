@@ -9,7 +9,7 @@ mod queue;
 
 use std::{sync::Arc, time::Duration};
 
-use certfleet_core::{CertificateId, policy};
+use certfleet_core::{CertificateId, Generation, policy};
 use certfleet_store::StoreError;
 use tokio::{
     task::{JoinError, JoinSet},
@@ -27,8 +27,9 @@ use crate::{
     wanted::Goal,
 };
 
-/// How many due certificates are looked at in one go.
-const BATCH: usize = 64;
+/// How many due certificates are looked at in one go: far more than the fleet works on at a time,
+/// so that nodes that take from the same batch seldom meet.
+const BATCH: usize = 256;
 /// How many unknown certificates among them are looked up on the list of those wanted.
 const STRANGERS: usize = 16;
 /// How often a lease that a peer holds is asked for.
@@ -110,12 +111,26 @@ impl Renewer {
                 tracing::debug!(%error, "cannot look what is due");
                 return;
             }
-            let Some(id) = queue.take() else { return };
-            match self.node.wanted.get(&id) {
+            let Some((id, served)) = queue.take() else {
+                return;
+            };
+            // A peer that has renewed it meanwhile was heard of by the feed.
+            let goal = self
+                .node
+                .wanted
+                .get(&id)
+                .filter(|_| self.serves(&id) == served);
+            match goal {
                 Some(goal) => self.start(working, id, goal, abort.clone()),
                 None => queue.put_back(&id, None),
             }
         }
+    }
+
+    /// The generation that this node serves; zero if none.
+    fn serves(&self, id: &CertificateId) -> Generation {
+        let served = self.node.installer.publisher().generation(id);
+        served.unwrap_or(Generation::ZERO)
     }
 
     fn start(
@@ -181,7 +196,7 @@ impl Renewer {
             if queue.is_taken(&id, now) {
                 continue;
             }
-            if node.wanted.get(&id).is_none() {
+            if !node.wanted.contains(&id) {
                 strangers += 1;
                 if strangers > STRANGERS {
                     continue;
@@ -193,8 +208,8 @@ impl Renewer {
                 };
                 node.wanted.add(wanted);
             }
-            let serves = node.installer.served(&id).is_some();
-            ready.push((id, serves));
+            let served = self.serves(&id);
+            ready.push((id, served));
         }
         queue.fill(ready, full, now);
         Ok(())
@@ -212,24 +227,26 @@ impl Renewer {
         }
         for served in node.installer.publisher().served() {
             // A snapshot may hold what was removed while this node was down.
-            if node.wanted.get(&served.id).is_none()
-                && node.backend.load(&served.id).await?.is_none()
-            {
+            if !node.wanted.contains(&served.id) && node.backend.load(&served.id).await?.is_none() {
                 node.installer.retract(&served.id).await;
             }
         }
         let now = node.clock.now();
+        let (mut entries, mut switching) = (Vec::new(), Vec::new());
         for id in node.wanted.ids() {
             let served = node.installer.served(&id);
             let at = served.as_ref().map_or(now, |stored| stored.record.renew_at);
-            node.backend.enter(&id, at).await?;
             if let Some(served) = served
                 && self.is_of_another_issuer(&id, &served.record.ca)
             {
-                node.backend
-                    .advance(&id, policy::switch_at(&id, now))
-                    .await?;
+                switching.push(id.clone());
             }
+            entries.push((id, at));
+        }
+        node.backend.enter(&entries).await?;
+        for id in switching {
+            let at = policy::switch_at(&id, now);
+            node.backend.advance(&id, at).await?;
         }
         Ok(())
     }

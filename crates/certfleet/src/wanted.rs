@@ -58,6 +58,18 @@ impl WantedSet {
         })
     }
 
+    /// Whether it is one of them.
+    pub(crate) fn contains(&self, id: &CertificateId) -> bool {
+        let changes = self.changes.read().unwrap_or_else(PoisonError::into_inner);
+        changes.added.contains_key(id)
+            || (self.configured.contains_key(id) && !changes.removed.contains(id))
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
     /// The ids of all of them, in order.
     pub(crate) fn ids(&self) -> Vec<CertificateId> {
         let changes = self.changes.read().unwrap_or_else(PoisonError::into_inner);
@@ -133,6 +145,7 @@ mod tests {
         set.remove(&c);
         assert_eq!(ids(&set), ["b.example"]);
         assert!(set.get(&a).is_none() && set.get(&c).is_none());
+        assert!(!set.contains(&a) && !set.contains(&c) && !set.is_empty());
         set.add(Wanted {
             terms: OwnTerms {
                 reuse_key: Some(true),
@@ -142,5 +155,12 @@ mod tests {
         });
         assert!(set.get(&a).unwrap().terms.reuse_key);
         assert_eq!(ids(&set), ["a.example", "b.example"]);
+        let b = "b.example".parse().unwrap();
+        assert!(set.contains(&a) && set.contains(&b));
+        for id in [a, b] {
+            assert!(!set.is_empty());
+            set.remove(&id);
+        }
+        assert!(set.is_empty());
     }
 }

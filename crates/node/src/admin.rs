@@ -64,7 +64,7 @@ async fn metrics(State(admin): State<Admin>) -> Response {
 
 /// Whether the process lives: that it answers says so.
 async fn health(State(admin): State<Admin>) -> Response {
-    let node = admin.handle.status().node;
+    let node = admin.handle.node();
     Json(json!({"status": "alive", "node": node, "version": env!("CARGO_PKG_VERSION")}))
         .into_response()
 }

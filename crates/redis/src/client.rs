@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use certfleet_store::StoreError;
-use deadpool_redis::{Connection, Manager, Pool};
+use deadpool::managed::{Object, PoolError};
+use deadpool_redis::Manager;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, FromRedisValue, Pipeline, RedisResult, ScriptInvocation,
     Value, from_redis_value,
@@ -15,6 +16,7 @@ use crate::{
     error::{store_error, unavailable},
     hash::Hash,
     keys::Keys,
+    pool::{Connection, Connections, Pool},
 };
 
 /// How many commands are sent at once; a reply of so many records is some two megabytes.
@@ -46,7 +48,9 @@ impl Redis {
             .set_connection_timeout(Some(config.connect_timeout))
             .set_response_timeout(Some(config.response_timeout));
         let manager = Manager::new_with_config(info.clone(), connection)?;
-        let pool = Pool::builder(manager).max_size(config.pool_size).build()?;
+        let pool = Pool::builder(Connections::new(manager))
+            .max_size(config.pool_size)
+            .build()?;
         Ok(Self(Arc::new(Inner {
             store: format!("Redis at {}", info.addr()),
             keys: Keys::new(&config.fleet),
@@ -88,8 +92,8 @@ impl Redis {
         command: &Cmd,
     ) -> Result<T, StoreError> {
         let mut connection = self.connection(operation).await?;
-        let reply = command.query_async(&mut connection).await;
-        reply.map_err(|error| store_error(self.store(), operation, at, error))
+        let reply = command.query_async(&mut *connection).await;
+        self.answered(operation, at, connection, reply)
     }
 
     /// Calls a script, and loads it first if the server does not have it; `at` is its main key.
@@ -100,8 +104,8 @@ impl Redis {
         script: &ScriptInvocation<'_>,
     ) -> Result<T, StoreError> {
         let mut connection = self.connection(operation).await?;
-        let reply = script.invoke_async(&mut connection).await;
-        reply.map_err(|error| store_error(self.store(), operation, at, error))
+        let reply = script.invoke_async(&mut *connection).await;
+        self.answered(operation, at, connection, reply)
     }
 
     /// Sends the same command for each of `keys`, some at once. What is wrong with one key is an
@@ -120,10 +124,9 @@ impl Redis {
                 pipeline.cmd(command).arg(key);
             }
             let mut connection = self.connection(operation).await?;
-            let replies: Vec<RedisResult<Value>> = pipeline
-                .query_async(&mut connection)
-                .await
-                .map_err(|error| store_error(self.store(), operation, &keys[0], error))?;
+            let replies = pipeline.query_async(&mut *connection).await;
+            let replies: Vec<RedisResult<Value>> =
+                self.answered(operation, &keys[0], connection, replies)?;
             all.extend(keys.iter().zip(replies).map(|(key, reply)| {
                 reply
                     .and_then(|value| Ok(from_redis_value(value)?))
@@ -161,12 +164,29 @@ impl Redis {
         Ok(hashes.collect())
     }
 
+    /// What was answered over `connection`, which is good for more unless it failed.
+    fn answered<T>(
+        &self,
+        operation: &'static str,
+        at: &str,
+        connection: Connection,
+        reply: RedisResult<T>,
+    ) -> Result<T, StoreError> {
+        reply.map_err(|error| {
+            let error = store_error(self.store(), operation, at, error);
+            if error.is_unavailable() {
+                drop(Object::take(connection));
+            }
+            error
+        })
+    }
+
     async fn connection(&self, operation: &'static str) -> Result<Connection, StoreError> {
         // One bound over waiting, checking and connecting: after a hang every pooled connection
         // may have to be found dead in turn.
         match timeout(self.config().connect_timeout, self.0.pool.get()).await {
             Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(deadpool_redis::PoolError::Backend(error))) => {
+            Ok(Err(PoolError::Backend(error))) => {
                 Err(store_error(self.store(), operation, self.store(), error))
             }
             Ok(Err(error)) => Err(unavailable(self.store(), operation, error)),

@@ -64,6 +64,7 @@ mod json;
 mod keys;
 mod lease;
 mod permission;
+mod pool;
 mod registry;
 mod revocation;
 mod schedule;

@@ -10,8 +10,8 @@ use crate::{CommitError, Lease, StoreError};
 /// When to act on each certificate. A commit sets the entry to the record's renewal time.
 #[async_trait]
 pub trait Schedule: Send + Sync {
-    /// Enters the certificate at `at` unless it is entered already.
-    async fn enter(&self, id: &CertificateId, at: Timestamp) -> Result<(), StoreError>;
+    /// Enters each certificate at its time, but for those that are entered already.
+    async fn enter(&self, entries: &[(CertificateId, Timestamp)]) -> Result<(), StoreError>;
 
     /// The certificates whose time is not after `now`, the most overdue first.
     async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<CertificateId>, StoreError>;

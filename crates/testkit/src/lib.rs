@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod nginx;
 pub mod node;
 pub mod pebble;
+pub mod plain_client;
 pub mod process;
 pub mod pubsub;
 pub mod redis;

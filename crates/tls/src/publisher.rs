@@ -94,6 +94,12 @@ impl Publisher {
             .collect()
     }
 
+    /// How many certificates are served.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.table.load().entries().count()
+    }
+
     /// Which generation is served as `id`.
     #[must_use]
     pub fn generation(&self, id: &CertificateId) -> Option<Generation> {

@@ -36,7 +36,11 @@ impl Issuance {
                 Ok(()) => node.note(EventKind::Revoked, record.id(), which),
                 // It will be no other way the next time.
                 Err(AttemptError::Revoke(error @ IssueError::Unsupported { .. })) => {
-                    node.note(EventKind::AttemptFailed, record.id(), format!("{which}: {error}"));
+                    node.note(
+                        EventKind::AttemptFailed,
+                        record.id(),
+                        format!("{which}: {error}"),
+                    );
                 }
                 Err(error) => return Err(error),
             }

@@ -8,16 +8,19 @@ use std::{
     time::Duration,
 };
 
-use certfleet_core::CertificateId;
+use certfleet_core::{CertificateId, Generation};
 use tokio::time::Instant;
 
 /// How long a batch is worked on before what is due is looked up anew.
 const STALE: Duration = Duration::from_secs(2);
 
+/// Something due, and which generation this node served when that was found; none is zero.
+pub(super) type Due = (CertificateId, Generation);
+
 /// The queue of one node.
 #[derive(Default)]
 pub(super) struct Queue {
-    ids: VecDeque<CertificateId>,
+    ids: VecDeque<Due>,
     looked_at: Option<Instant>,
     /// Whether there may be more due than the last look gave.
     more: bool,
@@ -48,20 +51,20 @@ impl Queue {
         }
     }
 
-    /// Takes in what was found due; each with whether it serves already.
-    pub(super) fn fill(&mut self, mut ready: Vec<(CertificateId, bool)>, more: bool, now: Instant) {
+    /// Takes in what was found due.
+    pub(super) fn fill(&mut self, mut ready: Vec<Due>, more: bool, now: Instant) {
         shuffle(&mut ready);
-        ready.sort_by_key(|(_, serves)| !serves);
-        self.ids = ready.into_iter().map(|(id, _)| id).collect();
+        ready.sort_by_key(|(_, served)| *served == Generation::ZERO);
+        self.ids = ready.into();
         self.more = more;
         self.looked_at = Some(now);
     }
 
     /// The next to begin; it is in hand from now on.
-    pub(super) fn take(&mut self) -> Option<CertificateId> {
-        let id = self.ids.pop_front()?;
-        self.in_hand.insert(id.clone());
-        Some(id)
+    pub(super) fn take(&mut self) -> Option<Due> {
+        let due = self.ids.pop_front()?;
+        self.in_hand.insert(due.0.clone());
+        Some(due)
     }
 
     /// It is in hand no longer, and not to be begun before `rest`.
@@ -132,9 +135,16 @@ mod tests {
         let now = Instant::now();
         let mut queue = Queue::default();
         assert!(queue.wants_look(now));
-        queue.fill((0..20).map(|n| (id(n), n % 2 == 0)).collect(), false, now);
+        let generation = |n: usize| Generation::new(1 - n as u64 % 2);
+        queue.fill(
+            (0..20).map(|n| (id(n), generation(n))).collect(),
+            false,
+            now,
+        );
         assert!(!queue.wants_look(now));
-        let order: Vec<_> = std::iter::from_fn(|| queue.take()).collect();
+        let order: Vec<_> = std::iter::from_fn(|| queue.take())
+            .map(|(id, _)| id)
+            .collect();
         assert_eq!(order.len(), 20);
         let serving: HashSet<_> = (0..20).step_by(2).map(id).collect();
         assert!(order[..10].iter().all(|id| serving.contains(id)));
@@ -156,7 +166,7 @@ mod tests {
     async fn a_pause_holds_for_everything() {
         let now = Instant::now();
         let mut queue = Queue::default();
-        queue.fill(vec![(id(0), true)], true, now);
+        queue.fill(vec![(id(0), Generation::ZERO)], true, now);
         let end = now + Duration::from_secs(1);
         queue.pause(end);
         assert!(queue.take().is_none() && !queue.wants_look(now));
@@ -167,7 +177,7 @@ mod tests {
     async fn an_old_batch_is_looked_up_anew() {
         let now = Instant::now();
         let mut queue = Queue::default();
-        queue.fill(vec![(id(0), true)], false, now);
+        queue.fill(vec![(id(0), Generation::ZERO)], false, now);
         assert!(!queue.wants_look(now + STALE));
         assert!(queue.wants_look(now + STALE * 2));
     }

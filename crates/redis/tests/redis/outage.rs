@@ -202,7 +202,7 @@ pub(crate) fn operations<'a>(
         call!(wanted_one(here)),
         {
             let id = here.clone();
-            ("enter", op(async move { redis.enter(&id, now).await }))
+            ("enter", op(async move { redis.enter(&[(id, now)]).await }))
         },
         {
             let id = here.clone();

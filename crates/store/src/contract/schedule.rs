@@ -23,26 +23,32 @@ fn attempt(failures: u32) -> Attempt {
     sample::attempt(failures, NOON)
 }
 
-/// What is entered already stays as it is.
+/// What is entered already stays as it is, and the others of the same call are entered, however
+/// many.
 pub async fn enters_if_absent(backend: &dyn Backend) {
-    let id = id("a.example");
-    assert_eq!(backend.due_at(&id).await.unwrap(), None);
+    let known = id("a.example");
+    assert_eq!(backend.due_at(&known).await.unwrap(), None);
+    backend.enter(&[]).await.unwrap();
     for later in [1, 0, 2] {
         let at = NOON.after(Duration::from_millis(later));
-        backend.enter(&id, at).await.unwrap();
+        backend.enter(&[(known.clone(), at)]).await.unwrap();
     }
+    let many = (0..1000).map(|n| (id(&format!("n{n}.example")), NOON));
+    let mut entries: Vec<_> = many.collect();
+    entries.insert(500, (known.clone(), NOON));
+    backend.enter(&entries).await.unwrap();
     let first = NOON.after(Duration::from_millis(1));
-    assert_eq!(backend.due_at(&id).await.unwrap(), Some(first));
+    assert_eq!(backend.due_at(&known).await.unwrap(), Some(first));
+    let due = backend.due(NOON, 2000).await.unwrap();
+    assert_eq!(due.len(), 1000);
 }
 
 /// The most overdue come first, what is not due does not come, and no more than asked for.
 pub async fn due_is_in_order_and_bounded(backend: &dyn Backend) {
     for (name, after) in [("a", 20), ("b", 10), ("c", 30), ("d", 31), ("e", 0)] {
         let at = NOON.after(Duration::from_millis(after));
-        backend
-            .enter(&id(&format!("{name}.example")), at)
-            .await
-            .unwrap();
+        let entry = (id(&format!("{name}.example")), at);
+        backend.enter(&[entry]).await.unwrap();
     }
     let due = async |most| {
         let now = NOON.after(Duration::from_millis(30));
@@ -112,7 +118,7 @@ pub async fn advances_what_has_not_failed(backend: &dyn Backend) {
     let (earlier, later) = (NOON.before(LONG), NOON.after(LONG));
     backend.advance(&entered, NOON).await.unwrap();
     assert_eq!(backend.due_at(&entered).await.unwrap(), None);
-    backend.enter(&entered, NOON).await.unwrap();
+    backend.enter(&[(entered.clone(), NOON)]).await.unwrap();
     let held = lease(backend, "b.example").await;
     let attempt = attempt(1);
     backend.postpone(&held, &failed, &attempt).await.unwrap();

@@ -39,7 +39,7 @@ pub async fn comes_back_in_order(backend: &dyn Backend) {
 pub async fn is_due_unless_it_is_on_the_schedule(backend: &dyn Backend) {
     let (new, known) = (names("a.example"), names("b.example"));
     let later = Timestamp::from_secs(4_000_000_000);
-    backend.enter(&known.id(), later).await.unwrap();
+    backend.enter(&[(known.id(), later)]).await.unwrap();
     for names in [&new, &known] {
         backend.want(&Wanted::new(names.clone())).await.unwrap();
     }

@@ -16,8 +16,8 @@ use crate::{
 
 #[async_trait]
 impl Schedule for FileStore {
-    async fn enter(&self, id: &CertificateId, at: Timestamp) -> Result<(), StoreError> {
-        self.inner.memory.enter(id, at).await
+    async fn enter(&self, entries: &[(CertificateId, Timestamp)]) -> Result<(), StoreError> {
+        self.inner.memory.enter(entries).await
     }
 
     async fn due(&self, now: Timestamp, most: usize) -> Result<Vec<CertificateId>, StoreError> {

@@ -19,8 +19,11 @@ use crate::{
 
 #[async_trait]
 impl Schedule for Memory {
-    async fn enter(&self, id: &CertificateId, at: Timestamp) -> Result<(), StoreError> {
-        self.state("enter")?.ledger.agenda.enter(id, at);
+    async fn enter(&self, entries: &[(CertificateId, Timestamp)]) -> Result<(), StoreError> {
+        let mut state = self.state("enter")?;
+        for (id, at) in entries {
+            state.ledger.agenda.enter(id, *at);
+        }
         Ok(())
     }
 
