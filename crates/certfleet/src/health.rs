@@ -1,12 +1,16 @@
 //! Health: what this node serves, and whether traffic should come to it.
 //!
-//! A node is ready when it serves a certificate, or is to serve none yet, and is not stopping. A store that is away does
-//! not make it unready: it goes on serving what it holds, and says so (P8).
+//! A node is ready when it serves a certificate, or is to serve none yet, and is not stopping. It is
+//! ready without one, too, where the CA is to validate by tls-alpn-01 first: a balancer that asks for
+//! readiness would keep the CA away for ever. A store that is away does not make it unready: it goes
+//! on serving what it holds, and says so (P8).
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
+
+use certfleet_core::ChallengeKind;
 
 use crate::{
     node::Node,
@@ -42,8 +46,11 @@ impl Health {
 
     /// Whether traffic should come here; the same as in [`Self::status`], and cheaper.
     pub(crate) fn is_ready(&self) -> bool {
-        let serves = || self.node.installer.publisher().count() > 0;
-        !self.is_stopping() && (serves() || self.node.wanted.is_empty())
+        let node = &*self.node;
+        let serves = || node.installer.publisher().count() > 0;
+        // The CA comes by the same way as clients do, and must get through.
+        let is_validated_by_tls = || node.wanted.any_begins_with(ChallengeKind::TlsAlpn01);
+        !self.is_stopping() && (serves() || node.wanted.is_empty() || is_validated_by_tls())
     }
 
     fn is_stopping(&self) -> bool {

@@ -10,7 +10,7 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use certfleet_core::{CertificateId, NameSet, Terms, Wanted};
+use certfleet_core::{CertificateId, ChallengeKind, NameSet, Terms, Wanted};
 
 /// The certificates wanted, by id.
 pub(crate) struct WantedSet {
@@ -68,6 +68,15 @@ impl WantedSet {
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.count() == 0
+    }
+
+    /// Whether one of them is to be validated in this way first.
+    pub(crate) fn any_begins_with(&self, kind: ChallengeKind) -> bool {
+        let first = |id: &CertificateId| {
+            let goal = self.get(id)?;
+            goal.terms.challenges.first().copied()
+        };
+        self.ids().iter().any(|id| first(id) == Some(kind))
     }
 
     /// The ids of all of them, in order.

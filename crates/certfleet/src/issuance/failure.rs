@@ -120,10 +120,22 @@ pub(super) fn attempt(
         node: node.id.clone(),
         issuer: goal.terms.issuer(before).to_string(),
         kind: error.kind().to_owned(),
-        error: error.to_string(),
+        error: with_cure(error, &goal.terms, before),
         advice,
         failed_challenges,
         next,
+    }
+}
+
+/// The error, with the settings that it is about where those alone can help.
+fn with_cure(error: &AttemptError, terms: &Terms, failures: u32) -> String {
+    match error.issue() {
+        Some(IssueError::ExternalAccountRequired { .. }) => format!(
+            "{error}; for the issuer {} the settings are acme_eab_key_id and acme_eab_mac_key, or \
+             eab_key_id and eab_mac_key in its table",
+            terms.issuer(failures)
+        ),
+        _ => error.to_string(),
     }
 }
 

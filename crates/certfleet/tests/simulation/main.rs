@@ -55,6 +55,18 @@ async fn nothing_is_ordered_in_the_pause_after_the_start() {
     world.until(|| node.serves(Generation::new(1))).await;
 }
 
+/// A node without a certificate takes no traffic, unless the CA is to come that way.
+#[tokio::test(start_paused = true)]
+async fn a_node_is_ready_without_a_certificate_for_tls_alpn_01_alone() {
+    for (challenges, ready) in [("http-01,tls-alpn-01", false), ("tls-alpn-01", true)] {
+        let world = World::new();
+        world.issuer.plan(Plan::HangAt(Point::Ordered));
+        let node = world.node_with("a", &[("challenges", challenges)]).await;
+        world.until(|| world.issuer.orders() == 1).await;
+        assert_eq!(node.status().ready, ready, "{challenges}");
+    }
+}
+
 /// A certificate is renewed when it is due and not before, over a year of its life.
 #[tokio::test(start_paused = true)]
 async fn a_year_of_renewals_happens_when_due() {
