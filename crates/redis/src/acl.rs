@@ -10,7 +10,6 @@ use crate::keys::prefix;
 /// Those in the second half are sent by scripts; Redis asks for the same right there.
 pub const COMMANDS: &[&str] = &[
     "ping",
-    "unwatch",
     "subscribe",
     "evalsha",
     "script|load",

@@ -19,6 +19,9 @@ use crate::{
     scripts,
 };
 
+/// How often a record that comes and goes is looked for.
+const READ_AGAIN: usize = 3;
+
 #[async_trait]
 impl ChangeFeed for Redis {
     async fn changes(&self, from: Option<&Position>) -> Result<Changes, StoreError> {
@@ -74,24 +77,47 @@ impl Redis {
             };
             match hashes.next().expect("one was read for each id") {
                 Ok(Some(hash)) => changed.push(record_of(&id, &hash)),
-                // It was removed since, and the follower hears of that next; or it is lost.
-                Ok(None) if !self.is_indexed(&id).await? => {}
-                Ok(None) => changed.push(Err(StoreError::corrupt(
-                    keys.certificate(&id),
-                    format_args!("{} names it, but it is gone", keys.changes),
-                ))),
+                Ok(None) => changed.extend(self.read_again(&id).await?),
                 Err(error) => changed.push(Err(error)),
             }
         }
         Ok(changed)
     }
 
-    async fn is_indexed(&self, id: &CertificateId) -> Result<bool, StoreError> {
+    /// A record that the index has named and that was gone: lost, if the index stands as it is.
+    ///
+    /// `None` if it was removed since, or comes and goes: the follower hears of that next.
+    async fn read_again(
+        &self,
+        id: &CertificateId,
+    ) -> Result<Option<Result<Stored, StoreError>>, StoreError> {
+        let keys = self.keys();
+        let mut indexed = self.indexed_at(id).await?;
+        for _ in 0..READ_AGAIN {
+            if indexed.is_none() {
+                return Ok(None);
+            }
+            if let Some(hash) = self.hash("changes", keys.certificate(id)).await? {
+                return Ok(Some(record_of(id, &hash)));
+            }
+            let now = self.indexed_at(id).await?;
+            if now == indexed {
+                return Ok(Some(Err(StoreError::corrupt(
+                    keys.certificate(id),
+                    format_args!("{} names it, but it is gone", keys.changes),
+                ))));
+            }
+            indexed = now;
+        }
+        Ok(None)
+    }
+
+    /// The epoch under which the index names a certificate.
+    async fn indexed_at(&self, id: &CertificateId) -> Result<Option<f64>, StoreError> {
         let index = &self.keys().changes;
         let mut command = cmd("ZSCORE");
         command.arg(index).arg(id.as_str());
-        let epoch: Option<f64> = self.run("changes", index, &command).await?;
-        Ok(epoch.is_some())
+        self.run("changes", index, &command).await
     }
 }
 

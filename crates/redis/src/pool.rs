@@ -1,7 +1,7 @@
 //! The connections that are shared: each is asked whether it is alive after it has rested.
 //!
-//! One that was in use a moment ago is lent unasked, or every command would cost two more and the
-//! wait for them. Whoever finds it dead does not give it back, so one outage costs an error for
+//! One that was in use a moment ago is lent unasked, or every command would cost another and the
+//! wait for it. Whoever finds it dead does not give it back, so one outage costs an error for
 //! each connection at the most.
 
 use std::time::Duration;
@@ -46,6 +46,7 @@ impl managed::Manager for Connections {
         if metrics.last_used() < RESTED {
             return Ok(());
         }
-        self.0.recycle(connection, metrics).await
+        redis::cmd("PING").query_async::<()>(connection).await?;
+        Ok(())
     }
 }
