@@ -299,10 +299,7 @@ mod tests {
         let id = names.id();
         assert_eq!(charges(Purpose::Suggested), [""; 0]);
         let duplicate = format!("duplicate_certificates {id} 0");
-        assert_eq!(
-            charges(Purpose::Renewal),
-            std::slice::from_ref(&duplicate)
-        );
+        assert_eq!(charges(Purpose::Renewal), std::slice::from_ref(&duplicate));
         assert_eq!(
             charges(Purpose::New),
             [
