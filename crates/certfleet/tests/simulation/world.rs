@@ -110,16 +110,20 @@ impl World {
         }
     }
 
-    /// Lets what is due happen, then time pass to what is due next, or to `end`.
-    pub(crate) async fn pass_to_next_event(&self, end: Timestamp) {
+    /// Lets what is due happen.
+    pub(crate) async fn let_happen(&self) {
         loop {
             tokio::time::sleep(Duration::from_secs(5)).await;
             let now = self.now();
             let busy = !self.backend.holders().await.unwrap().is_empty();
             if !busy && self.backend.due(now, 1).await.unwrap().is_empty() {
-                break;
+                return;
             }
         }
+    }
+
+    /// Lets time pass to what is due next, or to `end`.
+    pub(crate) async fn pass_to_next_event(&self, end: Timestamp) {
         let next = self.backend.due(end, 1).await.unwrap();
         let at = match next.first() {
             Some(id) => self.backend.due_at(id).await.unwrap().unwrap_or(end),
