@@ -76,8 +76,8 @@ impl Suggestion {
     }
 }
 
-/// How long to wait before the CA is asked again, by its Retry-After: a minute to a day, and no
-/// more than half a day, since it is to be asked at least twice a day.
+/// How long to wait before the CA is asked again, by its Retry-After: at least a minute, and at most
+/// half a day, since it is to be asked at least twice a day.
 #[must_use]
 pub fn ask_again(retry_after: Option<Duration>) -> Duration {
     retry_after.map_or(LONG_TERM, |wait| wait.clamp(MINUTE, DAY / 2))

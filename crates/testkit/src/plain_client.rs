@@ -161,11 +161,16 @@ async fn respond(stream: TcpStream, answers: &Mutex<HashMap<String, String>>) ->
     stream.write_all(answer.as_bytes()).await.ok()
 }
 
-/// HTTP as instant-acme asks for it.
-struct Http(legacy::Client<HttpsConnector<HttpConnector>, BodyWrapper<Bytes>>);
+/// HTTP as instant-acme asks for it, to one Pebble, without bounds.
+#[derive(Clone, Debug)]
+pub struct Http(legacy::Client<HttpsConnector<HttpConnector>, BodyWrapper<Bytes>>);
 
 impl Http {
-    fn trusting(pebble: &Pebble) -> Result<Self> {
+    /// A client that trusts the root of `pebble`'s own TLS certificate, and no other.
+    ///
+    /// # Errors
+    /// If the root cannot be read.
+    pub fn trusting(pebble: &Pebble) -> Result<Self> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(pebble.ca_file())?)?;
         let config = ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())

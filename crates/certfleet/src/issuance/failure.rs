@@ -97,7 +97,6 @@ pub(super) fn attempt(
     };
     let known = dossier.attempt.as_ref();
     let (failed_challenges, another_way) = challenges(
-        &goal.terms,
         goal,
         known.map_or(&[][..], |attempt| &attempt.failed_challenges),
         error.issue().map(IssueError::failed_challenges),
@@ -142,7 +141,6 @@ fn with_cure(error: &AttemptError, terms: &Terms, failures: u32) -> String {
 /// The ways of validation that have failed, and whether another is left. Once all have failed they
 /// are as good as each other again.
 fn challenges(
-    terms: &Terms,
     goal: &Goal,
     before: &[ChallengeKind],
     failed: Option<Vec<ChallengeKind>>,
@@ -152,7 +150,7 @@ fn challenges(
     all.extend(failed.unwrap_or_default());
     all.sort_unstable();
     all.dedup();
-    let left = terms.another_way(&goal.names, &all);
+    let left = goal.terms.another_way(&goal.names, &all);
     if advice != Advice::ChangeChallenge {
         (all, false)
     } else if left {

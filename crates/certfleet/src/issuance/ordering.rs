@@ -10,9 +10,7 @@ use certfleet_store::event::EventKind;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::{Issuance, dossier::Dossier, failure::AttemptError};
-use crate::{
-    budget, challenge::Presenter, installer::InstallError, issuers::Entry, node::Node, wanted::Goal,
-};
+use crate::{budget, challenge::Presenter, issuers::Entry, node::Node, wanted::Goal};
 
 /// A bundle that came of an order, and whose it is.
 pub(super) struct Issued {
@@ -32,7 +30,7 @@ impl Issuance {
         let node = &*self.node;
         let entry = self.issuers.entry(goal.terms.issuer(dossier.failures()))?;
         let ca = entry.source.name().to_owned();
-        let standing = self.standing(dossier, &ca)?;
+        let standing = self.standing(dossier, &ca);
         let purpose = purpose(dossier, &ca, node.clock.now());
         let spent = budget::spend(node, &ca, &entry.limits, &goal.names, purpose).await??;
         let issuer = match self.issuers.open(entry).await {
@@ -92,30 +90,23 @@ impl Issuance {
     }
 
     /// What the next order takes over of the certificate that stands.
-    fn standing(&self, dossier: &Dossier, ca: &str) -> Result<Standing, AttemptError> {
+    fn standing(&self, dossier: &Dossier, ca: &str) -> Standing {
         let Some(stored) = &dossier.stored else {
-            return Ok(Standing::default());
+            return Standing::default();
         };
         let record = &stored.record;
         match record.open(&self.node.fleet, &self.node.keys) {
-            Ok(bundle) => {
-                let PrivateKeyDer::Pkcs8(key) = bundle.key() else {
-                    return Ok(Standing::default());
-                };
-                Ok(Standing {
-                    replaces: (record.ca == ca).then(|| bundle.chain()[0].clone()),
-                    key: Some(key),
-                })
-            }
-            // It is expired or damaged: there is nothing to take over.
-            Err(source) => {
-                let error = InstallError::Open {
-                    id: record.id(),
-                    generation: record.generation,
-                    source,
-                };
-                tracing::warn!(%error, "nothing of the standing certificate is taken over");
-                Ok(Standing::default())
+            Ok(bundle) => Standing {
+                replaces: (record.ca == ca).then(|| bundle.chain()[0].clone()),
+                key: match bundle.key() {
+                    PrivateKeyDer::Pkcs8(key) => Some(key),
+                    _ => None,
+                },
+            },
+            // Damaged, or over and under a key that is gone: a new one is all that helps.
+            Err(error) => {
+                tracing::warn!(id = %record.id(), %error, "nothing of the standing certificate is taken over");
+                Standing::default()
             }
         }
     }

@@ -9,23 +9,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use certfleet_testkit::pebble::Pebble;
+use certfleet_testkit::{pebble::Pebble, plain_client::Http};
 use hyper::{Request, header};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{self, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use instant_acme::{
     Account, AuthorizationStatus, BodyWrapper, BytesResponse, ChallengeType, Error,
     ExternalAccountKey, HttpClient, Identifier, NewAccount, NewOrder, Order, RetryPolicy,
 };
 use rcgen::{CertificateParams, KeyPair};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::aws_lc_rs,
-    pki_types::{CertificateDer, pem::PemObject},
-};
 
 /// An account at a CA.
 pub(crate) struct Client {
@@ -46,8 +36,11 @@ impl Client {
             terms_of_service_agreed: true,
             only_return_existing: false,
         };
-        let http = Http::new(pebble);
-        let retry_after = http.retry_after.clone();
+        let retry_after = Arc::<AtomicUsize>::default();
+        let http = Counting {
+            http: Http::trusting(pebble).unwrap(),
+            retry_after: Arc::clone(&retry_after),
+        };
         let (account, _) = Account::builder_with_http(Box::new(http))
             .create(&account, pebble.directory_url(), external.as_ref())
             .await?;
@@ -101,45 +94,24 @@ pub(crate) async fn settled(order: &mut Order) -> Result<(), Error> {
     order.poll_ready(&RetryPolicy::new()).await.map(drop)
 }
 
-struct Http {
-    client: legacy::Client<HttpsConnector<HttpConnector>, BodyWrapper<Bytes>>,
+/// Counts the answers that say when to ask again.
+struct Counting {
+    http: Http,
     retry_after: Arc<AtomicUsize>,
 }
 
-impl Http {
-    fn new(pebble: &Pebble) -> Self {
-        let mut roots = RootCertStore::empty();
-        let root = CertificateDer::from_pem_file(pebble.ca_file()).unwrap();
-        roots.add(root).unwrap();
-        let config = ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_only()
-            .enable_http1()
-            .build();
-        Self {
-            client: legacy::Client::builder(TokioExecutor::new()).build(connector),
-            retry_after: Arc::default(),
-        }
-    }
-}
-
-impl HttpClient for Http {
+impl HttpClient for Counting {
     fn request(
         &self,
         request: Request<BodyWrapper<Bytes>>,
     ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, Error>> + Send>> {
-        let response = self.client.request(request);
-        let retry_after = self.retry_after.clone();
+        let response = self.http.request(request);
+        let retry_after = Arc::clone(&self.retry_after);
         Box::pin(async move {
-            let response = response.await.map_err(|error| Error::Other(error.into()))?;
-            let said = response.headers().contains_key(header::RETRY_AFTER);
+            let response = response.await?;
+            let said = response.parts.headers.contains_key(header::RETRY_AFTER);
             retry_after.fetch_add(said.into(), Ordering::Relaxed);
-            Ok(response.into())
+            Ok(response)
         })
     }
 }
